@@ -1,0 +1,516 @@
+"""The command line: options, help, exit codes. It holds no logic of its own and is the only module that prints.
+
+Heavy imports happen inside the commands, so that ``mdclaims --help`` needs neither spaCy nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdclaims.errors import ExitCode, MdclaimsError, ReadError, UsageError
+
+if TYPE_CHECKING:
+    from mdclaims.config import Settings
+    from mdclaims.findings.findings import PageResult
+    from mdclaims.findings.screening import Screener
+    from mdclaims.model.evaluation import Evaluation
+    from mdclaims.reports.report import InputError, Report
+
+app = typer.Typer(
+    name="mdclaims",
+    help="Read medical-marketing language: which sentences claim that a treatment works, speak of its safety, "
+    "frame people through stigma, or ask the reader to act.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+corpus_app = typer.Typer(name="corpus", help="Check annotated documents and measure agreement.", no_args_is_help=True)
+app.add_typer(corpus_app)
+
+
+class ReportFormat(StrEnum):
+    """Formats of ``check``."""
+
+    text = "text"
+    json = "json"
+    html = "html"
+
+
+class InputFormat(StrEnum):
+    """Formats of standard input."""
+
+    text = "text"
+    markdown = "markdown"
+    html = "html"
+
+
+class Mode(StrEnum):
+    """Whose thresholds decide."""
+
+    balanced = "balanced"
+    edit = "edit"
+    screen = "screen"
+
+
+class FailOn(StrEnum):
+    """From which priority on findings make the exit code 1."""
+
+    high = "high"
+    normal = "normal"
+    info = "info"
+    never = "never"
+
+
+_SUFFIX = {ReportFormat.text: ".txt", ReportFormat.json: ".json", ReportFormat.html: ".html"}
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", metavar="DIR", help="Use this model folder instead of the shipped one.")
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-model", help="Load the --model folder although it is not the shipped one; loading runs its code."
+    ),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Run before every command."""
+    if version:
+        typer.echo(f"mdclaims {_version()}")
+        raise typer.Exit
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+@app.command("check")
+def check_command(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH | -]...", help="Files (.txt .md .html .htm), folders, or - for standard input."),
+    ] = None,
+    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the report.")] = ReportFormat.text,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="Write the report here; a folder for one report per input."
+        ),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option("--mode", "-m", help="balanced (default), edit: few false alarms, screen: few missed."),
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Report only this label; can be repeated.")
+    ] = None,
+    as_format: Annotated[InputFormat, typer.Option("--as", help="Format of standard input.")] = InputFormat.text,
+    fail_on: Annotated[
+        FailOn,
+        typer.Option(
+            "--fail-on", help="Exit with 1 on findings of this priority or above; every finding is info for now."
+        ),
+    ] = FailOn.info,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings.")] = False,
+    skip_hidden: Annotated[
+        bool, typer.Option("--skip-hidden", help="Leave out findings in text that is not shown at first.")
+    ] = False,
+    model: ModelOption = None,
+    trust_model: TrustOption = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Read settings from this TOML file.")
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Read drafts and pages, and report their labelled sentences.
+
+    Exit codes: 0 nothing found, 1 findings, 2 wrong usage or refused model, 3 an input could not be read,
+    4 internal error.
+    """
+    settings = _settings(config, mode, label)
+    if not paths:
+        raise UsageError("no input; pass files, folders, or - for standard input")
+    inputs, unreadable = _expand(paths)
+    from mdclaims.findings.screening import load
+
+    screener = load(model, trust_model=trust_model, settings=settings)
+    report = _check(screener, inputs, unreadable, as_format=as_format, skip_hidden=skip_hidden, debug=debug)
+    _write(report, format, output)
+    raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
+
+
+def _settings(config: Path | None, mode: Mode | None, labels: list[str] | None) -> Settings:
+    from mdclaims.config import Settings, load_settings
+
+    settings = load_settings(config) if config else Settings()
+    if mode is not None:
+        settings = replace(settings, mode=mode.value)
+    if labels:
+        settings = replace(settings, labels=tuple(labels))
+    return settings
+
+
+def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
+    """Return the files to read, None for standard input, and what is no input at all."""
+    from mdclaims.reading import format_of
+    from mdclaims.reports.report import InputError
+
+    inputs: list[Path | None] = []
+    errors: list[InputError] = []
+    for name in paths:
+        path = Path(name)
+        if name == "-":
+            inputs.append(None)
+        elif name.startswith(("http://", "https://", "www.")):
+            raise UsageError(f"{name} is an address; check reads files: save the page as HTML and pass the file")
+        elif path.is_dir():
+            found = sorted(file for file in path.rglob("*") if format_of(file) and file.is_file())
+            inputs += found
+            if not found:
+                errors.append(
+                    InputError(name, "holds no file that check reads (.txt .md .html .htm); pass another folder")
+                )
+        elif not path.exists():
+            errors.append(InputError(name, "does not exist; check the path"))
+        else:
+            inputs.append(path)
+    if inputs.count(None) > 1:
+        raise UsageError("standard input (-) can be read only once")
+    return inputs, errors
+
+
+def _check(
+    screener: Screener,
+    inputs: list[Path | None],
+    unreadable: list[InputError],
+    *,
+    as_format: InputFormat,
+    skip_hidden: bool,
+    debug: bool,
+) -> Report:
+    from mdclaims.reports.report import InputError, Report
+
+    pages: list[PageResult] = []
+    errors = list(unreadable)
+    for path in inputs:
+        try:
+            result = _screen(screener, path, as_format)
+        except ReadError as error:
+            if debug:
+                traceback.print_exc()
+            errors.append(InputError(str(path) if path else "standard input", str(error)))
+            continue
+        pages.append(_without_hidden(result) if skip_hidden else result)
+    return Report(
+        tool_version=_version(),
+        model_name=screener.model.name,
+        model_version=screener.model.version,
+        model_sha256=screener.model.sha256,
+        settings=screener.settings,
+        thresholds=screener.thresholds,
+        pages=tuple(pages),
+        errors=tuple(errors),
+    )
+
+
+def _screen(screener: Screener, path: Path | None, as_format: InputFormat) -> PageResult:
+    if path is not None:
+        return screener.screen_file(path)
+    from mdclaims.reading import read_bytes
+
+    limits = screener.settings.limits
+    data = sys.stdin.buffer.read(limits.max_bytes + 1)
+    return screener.screen_page(read_bytes(data, source="standard input", format=as_format.value, limits=limits))
+
+
+def _without_hidden(result: PageResult) -> PageResult:
+    """Keep every sentence, but only findings in text that is shown."""
+    kept = tuple(finding for finding in result.findings if not result.sentences[finding.sentence].sentence.block.hidden)
+    return replace(result, findings=kept)
+
+
+def _write(report: Report, format: ReportFormat, output: Path | None) -> None:
+    if output is None:
+        width, colour = _terminal()
+        _print(_render(report, format, width=width, colour=colour))
+        return
+    for error in report.errors:
+        typer.echo(f"mdclaims: not read: {error.source}: {error.error}", err=True)
+    if output.is_dir() or str(output).endswith(("/", os.sep)):
+        for name, part in _one_by_one(report):
+            _save(output / f"{name}{_SUFFIX[format]}", _render(part, format))
+        return
+    _save(output, _render(report, format))
+
+
+def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
+    """Yield a file name and a report for each page; equal names are numbered."""
+    used: dict[str, int] = {}
+    for page in report.pages:
+        stem = "stdin" if page.page.source == "standard input" else Path(page.page.source).name
+        used[stem] = used.get(stem, 0) + 1
+        yield stem if used[stem] == 1 else f"{stem}-{used[stem]}", replace(report, pages=(page,), errors=())
+
+
+def _save(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot write {path} ({error.strerror or error}); choose another --output") from error
+    typer.echo(f"mdclaims: wrote {path}", err=True)
+
+
+def _render(report: Report, format: ReportFormat, *, width: int | None = None, colour: bool = False) -> str:
+    if format is ReportFormat.json:
+        from mdclaims.reports.json_report import render_json
+
+        return render_json(report)
+    if format is ReportFormat.html:
+        from mdclaims.reports.html_report import render_html
+
+        return render_html(report)
+    from mdclaims.reports.terminal import render_terminal
+
+    return render_terminal(report, width=width, colour=colour)
+
+
+def _terminal() -> tuple[int | None, bool]:
+    """Return the width of standard output and whether it wants colour (NO_COLOR, pipes, TERM=dumb: no)."""
+    from rich.console import Console
+
+    console = Console()
+    forced = bool(os.environ.get("FORCE_COLOR"))
+    colour = (console.is_terminal or forced) and not console.no_color and os.environ.get("TERM") != "dumb"
+    known = console.is_terminal or bool(os.environ.get("COLUMNS"))
+    return (console.width if known else None), colour
+
+
+def _print(text: str) -> None:
+    """Write to standard output as UTF-8, whatever the locale: page text holds every kind of character."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+def _check_exit(report: Report, *, fail_on: FailOn, exit_zero: bool) -> ExitCode:
+    """Return the exit code; 3 beats 1. Until stances exist every finding has the lowest priority."""
+    if report.errors:
+        return ExitCode.UNREADABLE
+    counts = report.findings if fail_on is FailOn.info else 0
+    return ExitCode.FINDINGS if counts and not exit_zero else ExitCode.OK
+
+
+# --- train and evaluate ------------------------------------------------------------------------------------------
+
+
+@app.command("train")
+def train_command(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Corpus folder or file.")] = Path("corpus/documents"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Write the model folder into this folder.")
+    ] = Path("models"),
+    version: Annotated[
+        str | None, typer.Option("--model-version", help="The model's version; default: the package's.")
+    ] = None,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Make it the shipped model: replace models/ and the pin in this checkout.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a model on the splits train and dev, measure it on test, and write its folder.
+
+    The same corpus and versions give the same bytes.
+    """
+    from mdclaims.model.training import ship as ship_model
+    from mdclaims.model.training import train, write_model
+
+    trained = train(corpus, version=version or _version())
+    name = f"{trained.meta['name']}-{trained.meta['version']}"
+    if ship:
+        typer.echo(f"mdclaims: shipped {ship_model(trained, Path.cwd())}", err=True)
+    else:
+        digest = write_model(trained, output)
+        typer.echo(f"mdclaims: wrote {output / name}, sha256 {digest}", err=True)
+    test = trained.meta["test"]
+    typer.echo(f"macro-F1 on test, mode {test['mode']}: {test['macro_f1'][0]:.3f}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    gold: Annotated[
+        list[Path],
+        typer.Argument(metavar="GOLD.jsonl...", help="Annotated documents in the corpus format; several are pooled."),
+    ],
+    mode: Annotated[Mode, typer.Option("--mode", "-m", help="Whose thresholds decide.")] = Mode.balanced,
+    end_to_end: Annotated[
+        bool, typer.Option("--end-to-end", help="Also score from text to labels, splitting errors included.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Only documents of this split (train, dev, test).")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to this file as well.")
+    ] = None,
+    model: ModelOption = None,
+    trust_model: TrustOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure the model on annotated documents, beside two readers without a model."""
+    import json
+
+    from mdclaims.model.corpus import SPLITS, read_corpus
+    from mdclaims.model.evaluation import evaluate
+    from mdclaims.model.persistence import load_model
+
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+    documents = [document for path in gold for document in read_corpus(path)]
+    if split is not None:
+        documents = [document for document in documents if document.split == split]
+    if not documents:
+        raise UsageError("no document to evaluate; check the files and --split")
+    result = evaluate(
+        documents, load_model(model, trust=trust_model).classifier, mode=mode.value, end_to_end=end_to_end
+    )
+    _print(_evaluation_table(result))
+    if json_file is not None:
+        _save(json_file, json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _evaluation_table(result: Evaluation) -> str:
+    """Return an evaluation as a table for the terminal."""
+    heads = ("label", "n", "precision", "recall", "F1", "average precision", "Brier skill", "slope", "cal. error")
+    widths = (16, 6, 18, 18, 18, 19, 13, 7, 10)
+    rows: list[tuple[str, ...]] = [heads]
+    for row in result.labels:
+        intervals = (row.precision, row.recall, row.f1, row.average_precision)
+        rows.append(
+            (
+                row.label,
+                str(row.support),
+                *(f"{entry.value:.2f} ({entry.low:.2f}-{entry.high:.2f})" for entry in intervals),
+                f"{row.brier_skill:.2f}",
+                f"{row.calibration_slope:.2f}",
+                f"{row.calibration_error:.3f}",
+            )
+        )
+    macro = result.macro_f1
+    lines = [
+        f"{result.documents} documents, {result.sites} sites, {result.sentences} sentences; mode {result.mode}; "
+        f"intervals: 95 % bootstrap over {result.resampled}s",
+        "",
+        *("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+        "",
+        f"macro-F1 {macro.value:.3f} ({macro.low:.3f}-{macro.high:.3f})",
+        "",
+        "F1 of readers without a model:",
+    ]
+    for baseline in result.baselines:
+        per_label = ", ".join(f"{label} {f1:.2f}" for label, f1 in baseline.f1.items())
+        lines.append(f"  {baseline.name:<15} macro {baseline.macro_f1:.3f}; {per_label}")
+    if result.end_to_end is not None:
+        found = dict(result.end_to_end)
+        exact, average = found.pop("sentences"), found.pop("macro_f1")
+        per_label = ", ".join(f"{label} {f1:.2f}" for label, f1 in found.items())
+        lines += ["", f"end to end: {exact:.1%} of the sentences found exactly; macro-F1 {average:.3f}; {per_label}"]
+    return "\n".join(lines) + "\n"
+
+
+# --- corpus -------------------------------------------------------------------------------------------------------
+
+
+@corpus_app.command("check")
+def corpus_check_command(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Corpus folder or file.")] = Path("corpus/documents"),
+    debug: DebugOption = False,
+) -> None:
+    """Find breaches of the format, duplicates and leaks between splits; exit code 1 if there are any."""
+    from mdclaims.model.corpus import check_corpus
+
+    problems = check_corpus(corpus)
+    for problem in problems:
+        typer.echo(problem)
+    typer.echo(
+        f"mdclaims: {len(problems)} {'problem' if len(problems) == 1 else 'problems'} found in {corpus}", err=True
+    )
+    raise typer.Exit(ExitCode.FINDINGS if problems else ExitCode.OK)
+
+
+@corpus_app.command("agreement")
+def corpus_agreement_command(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Corpus folder or file.")] = Path("corpus/documents"),
+    first: Annotated[str, typer.Option("--first", help="Name of one annotator.")] = "writer",
+    second: Annotated[str, typer.Option("--second", help="Name of the other annotator.")] = "reader",
+    debug: DebugOption = False,
+) -> None:
+    """Print Cohen's kappa of two annotators for each label."""
+    from mdclaims.model.agreement import agreement
+    from mdclaims.model.corpus import read_corpus
+
+    rows = agreement(read_corpus(corpus), first, second)
+    typer.echo(f"{rows[0].sentences} sentences labelled by {first} and {second}")
+    typer.echo(f"{'label':<16}{first:>10}{second:>10}{'both':>8}{'kappa':>8}")
+    for row in rows:
+        typer.echo(f"{row.label:<16}{row.first:>10}{row.second:>10}{row.both:>8}{row.kappa:>8.3f}")
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("mdclaims")
+
+
+def main() -> None:
+    """Run the command line and exit with its code: the entry point of ``mdclaims``."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; every error ends in one line on standard error."""
+    debug = "--debug" in arguments
+    try:
+        code = app(arguments, prog_name="mdclaims", standalone_mode=False)
+    except MdclaimsError as error:
+        if debug:
+            traceback.print_exc()
+        typer.echo(f"mdclaims: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has seen enough ("| head"); nothing more can be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        return _unexpected(error, debug=debug)
+    return int(code or 0)
+
+
+def _unexpected(error: Exception, *, debug: bool) -> int:
+    """Tell usage errors of the command line from bugs."""
+    show = getattr(error, "show", None)
+    if callable(show):  # click's own: unknown option, missing argument, bad choice
+        show()
+        return ExitCode.USAGE
+    if debug:
+        traceback.print_exc()
+    name = type(error).__name__
+    typer.echo(f"mdclaims: internal error ({name}: {error}); run again with --debug and report the traceback", err=True)
+    return ExitCode.INTERNAL

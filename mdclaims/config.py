@@ -1,0 +1,92 @@
+"""What a run is set to: mode, labels, limits. Read from an explicit TOML file and from the command line.
+
+A config file holds its keys at the top, or under ``[tool.mdclaims]``. An unknown key is an error that names
+file and key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mdclaims.errors import UsageError
+from mdclaims.labels import LABELS
+from mdclaims.reading import Limits
+
+MODES: tuple[str, ...] = ("balanced", "edit", "screen")
+
+_LIMIT_KEYS = ("max_bytes", "max_chars", "max_depth")
+KEYS: tuple[str, ...] = ("mode", "labels", *_LIMIT_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run.
+
+    Attributes
+    ----------
+    mode : str
+        Which thresholds decide: "balanced", "edit" (few false alarms) or "screen" (few missed).
+    labels : tuple of str
+        The labels to report, in the order of `LABELS`.
+    limits : Limits
+    """
+
+    mode: str = "balanced"
+    labels: tuple[str, ...] = LABELS
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise UsageError(f"unknown mode {self.mode!r}; choose one of {', '.join(MODES)}")
+        unknown = [label for label in self.labels if label not in LABELS]
+        if unknown:
+            raise UsageError(f"unknown label {unknown[0]!r}; choose from {', '.join(LABELS)}")
+        object.__setattr__(self, "labels", tuple(label for label in LABELS if label in self.labels))
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a config file.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, is not TOML, or has an unknown key or a value of the wrong type.
+    """
+    try:
+        with path.open("rb") as stream:
+            table = tomllib.load(stream)
+    except OSError as error:
+        raise UsageError(f"config {path} cannot be read ({error.strerror or error}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"config {path} is not valid TOML: {error}") from error
+    if path.name == "pyproject.toml":
+        table = table.get("tool", {}).get("mdclaims", {})
+    elif set(table) == {"tool"}:
+        table = table["tool"].get("mdclaims", {})
+    return _settings(table, path)
+
+
+def _settings(table: dict[str, Any], path: Path) -> Settings:
+    for key in table:
+        if key not in KEYS:
+            raise UsageError(f"config {path} has the unknown key {key!r}; known are {', '.join(KEYS)}")
+    limits = {}
+    for key in _LIMIT_KEYS:
+        if key in table:
+            value = table[key]
+            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+                raise UsageError(f"config {path}: {key} must be a whole number above 0, not {value!r}")
+            limits[key] = value
+    labels = table.get("labels", list(LABELS))
+    mode = table.get("mode", "balanced")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise UsageError(f"config {path}: labels must be a list of names, not {labels!r}")
+    if not isinstance(mode, str):
+        raise UsageError(f"config {path}: mode must be one of {', '.join(MODES)}, not {mode!r}")
+    try:
+        return replace(Settings(), mode=mode, labels=tuple(labels), limits=replace(Limits(), **limits))
+    except UsageError as error:
+        raise UsageError(f"config {path}: {error}") from error

@@ -1,0 +1,68 @@
+"""Agreement between annotators: Cohen's kappa per label (Cohen, 1960)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdclaims.errors import CorpusError
+from mdclaims.labels import LABELS
+from mdclaims.model.corpus import CorpusDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two annotators agree on one label.
+
+    Attributes
+    ----------
+    label : str
+    sentences : int
+        Labelled by both.
+    first, second : int
+        How many sentences each gave the label.
+    both : int
+        How many both gave it.
+    kappa : float
+        -1 to 1; 1 is perfect, 0 what chance gives. NaN if neither ever, or both always, gave the label.
+    """
+
+    label: str
+    sentences: int
+    first: int
+    second: int
+    both: int
+    kappa: float
+
+
+def agreement(documents: Sequence[CorpusDocument], first: str, second: str) -> list[Agreement]:
+    """Return the agreement of two annotators per label, over the sentences that both labelled.
+
+    Raises
+    ------
+    CorpusError
+        If no sentence carries both annotations.
+    """
+    rows = [
+        (one, two)
+        for document in documents
+        for block in document.blocks
+        if first in block.annotations and second in block.annotations
+        for one, two in zip(block.annotations[first], block.annotations[second], strict=True)
+    ]
+    if not rows:
+        names = sorted({name for document in documents for block in document.blocks for name in block.annotations})
+        raise CorpusError(
+            f"no sentence is annotated by both {first!r} and {second!r}; annotators found: {', '.join(names) or 'none'}"
+        )
+    result = []
+    for label in LABELS:
+        one = np.array([label in row[0] for row in rows])
+        two = np.array([label in row[1] for row in rows])
+        observed = float((one == two).mean())
+        expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
+        kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+        result.append(Agreement(label, len(rows), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa))
+    return result

@@ -1,0 +1,119 @@
+"""One calibrated classifier per label, and the thresholds of each mode.
+
+Each label has a logistic regression on the features (additive, so that its explanations are exact) and a
+calibrator that maps its decision value to a probability. The calibrator is fitted on decision values of
+sentences that the regression had not seen, in folds grouped by site (Platt, 1999).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from mdclaims.labels import LABELS
+from mdclaims.language.pipeline import shared_pipeline
+from mdclaims.language.sentences import SentenceInput
+from mdclaims.model.features import FeatureExtractor, FeatureSettings
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass
+class LabelClassifier:
+    """The classifier of one label.
+
+    Attributes
+    ----------
+    regression : LogisticRegression
+        Over the kept feature columns.
+    calibrator : LogisticRegression
+        Over one column, the regression's decision value.
+    """
+
+    regression: LogisticRegression
+    calibrator: LogisticRegression
+
+    def scores(self, features: sparse.csr_matrix) -> Scores:
+        """Return calibrated probabilities: shape (rows,), 0 to 1."""
+        decisions = features @ self.regression.coef_[0] + self.regression.intercept_[0]
+        return self.calibrate(decisions)
+
+    def calibrate(self, decisions: Scores) -> Scores:
+        """Return the probabilities of decision values: shape (rows,), 0 to 1."""
+        return np.asarray(expit(self.calibrator.coef_[0, 0] * decisions + self.calibrator.intercept_[0]))
+
+
+@dataclass
+class ClaimClassifier:
+    """All four labels: from `SentenceInput` to calibrated scores and to labels.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Column order of the scores, equal to `LABELS`.
+    settings : FeatureSettings
+    columns : array of int
+        The feature columns that the training text used often enough, ascending.
+    classifiers : tuple of LabelClassifier
+        In the order of `labels`.
+    thresholds : mapping of str to mapping of str to float
+        ``thresholds[mode][label]``: a sentence carries the label at or above it.
+    """
+
+    labels: tuple[str, ...]
+    settings: FeatureSettings
+    columns: npt.NDArray[np.int32]
+    classifiers: tuple[LabelClassifier, ...]
+    thresholds: Mapping[str, Mapping[str, float]]
+    _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the extractor, which holds the pipeline, out of the pickle."""
+        return {**self.__dict__, "_extractor": None}
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """The feature extractor, made when first used."""
+        if self._extractor is None:
+            self._extractor = FeatureExtractor(shared_pipeline(), self.settings)
+        return self._extractor
+
+    def features(self, inputs: Sequence[SentenceInput]) -> sparse.csr_matrix:
+        """Return the kept feature columns: shape (len(inputs), len(columns))."""
+        return select_columns(self.extractor.transform(inputs), self.columns)
+
+    def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
+        """Return calibrated scores.
+
+        Parameters
+        ----------
+        inputs : sequence of SentenceInput
+
+        Returns
+        -------
+        array of float64
+            Shape (len(inputs), 4), 0 to 1, columns in the order of `LABELS`. Equal inputs score equal, to
+            the last bit, whatever else is in the batch.
+        """
+        if not inputs:
+            return np.zeros((0, len(LABELS)))
+        features = self.features(inputs)
+        return np.column_stack([classifier.scores(features) for classifier in self.classifiers])
+
+
+def select_columns(features: sparse.csr_matrix, columns: npt.NDArray[np.int32]) -> sparse.csr_matrix:
+    """Return `features` with only the given ascending columns; many times faster than fancy indexing."""
+    position = np.full(features.shape[1], -1, np.int32)
+    position[columns] = np.arange(len(columns), dtype=np.int32)
+    indices = position[features.indices]
+    kept = indices >= 0
+    before = np.concatenate([[0], np.cumsum(kept)])
+    return sparse.csr_matrix(
+        (features.data[kept], indices[kept], before[features.indptr]), shape=(features.shape[0], len(columns))
+    )

@@ -1,0 +1,233 @@
+"""Bytes to `Page`: finds the format and the encoding, keeps the limits, and calls the reader.
+
+Stage 1 of the way: it imports nothing from the later stages.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdclaims.errors import ReadError
+from mdclaims.reading.page import Block, Page, PageBuilder, replace_unencodable
+
+__all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_page"]
+
+FORMATS: dict[str, str] = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+"""File suffixes and the formats they stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is too much to read; over a limit nothing is read, so that nothing is cut silently.
+
+    Attributes
+    ----------
+    max_bytes : int
+        Bytes of a text, Markdown or HTML file.
+    max_chars : int
+        Code points of a decoded page.
+    max_depth : int
+        Nested HTML elements. The HTML rules need quadratic time in the depth: 20,000 levels take a second.
+    """
+
+    max_bytes: int = 20_000_000
+    max_chars: int = 5_000_000
+    max_depth: int = 20_000
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a path's suffix stands for, or None if it is not one of `FORMATS`."""
+    return FORMATS.get(path.suffix.lower())
+
+
+def read_page(path: Path, *, limits: Limits | None = None) -> Page:
+    """Read one file.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, unreadable, empty, binary, over a limit or of an unknown suffix.
+    """
+    limits = limits or Limits()
+    kind = format_of(path)
+    if kind is None:
+        known = " ".join(FORMATS)
+        raise ReadError(
+            f"unknown suffix {path.suffix!r}; mdclaims reads {known}; rename it, or pipe it with --as FORMAT"
+        )
+    try:
+        size = path.stat().st_size
+        # Checked before reading, so that a huge file never enters memory; devices and pipes have no size.
+        if path.is_file() and size > limits.max_bytes:
+            raise _over("max_bytes", size, limits.max_bytes, "bytes")
+        with path.open("rb") as stream:
+            data = stream.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise ReadError(f"cannot be read ({error.strerror or error}); check the path and its permissions") from error
+    return read_bytes(data, source=str(path), format=kind, limits=limits)
+
+
+def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None = None) -> Page:
+    """Read a document from memory.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole document.
+    source : str
+        What to call it in reports.
+    format : str
+        "text", "markdown" or "html".
+    limits : Limits, optional
+
+    Raises
+    ------
+    ReadError
+        If it is empty, binary or over a limit.
+    """
+    limits = limits or Limits()
+    if len(data) > limits.max_bytes:
+        raise _over("max_bytes", len(data), limits.max_bytes, "bytes")
+    if not data.strip():
+        raise ReadError("is empty; there is nothing to read")
+    text, encoding, notes = _decode(data, is_html=format == "html")
+    if len(text) > limits.max_chars:
+        raise _over("max_chars", len(text), limits.max_chars, "characters")
+    text = replace_unencodable(text.replace("\r\n", "\n").replace("\r", "\n") if format != "html" else text)
+    builder = PageBuilder()
+    # The parsers are imported where they are used: `--help` and the other formats need none of them.
+    if format == "html":
+        from mdclaims.reading.html_reader import read_html
+
+        title = read_html(text, builder, max_depth=limits.max_depth)
+    elif format == "markdown":
+        from mdclaims.reading.text_reader import read_markdown
+
+        title = read_markdown(text, builder, max_depth=limits.max_depth)
+    else:
+        from mdclaims.reading.text_reader import read_text
+
+        title = read_text(text, builder)
+    page = builder.build(
+        source=source, sha256=hashlib.sha256(data).hexdigest(), title=title, encoding=encoding, notes=notes
+    )
+    if not page.blocks:
+        raise ReadError("holds no text that a reader would see; if a script writes the page, save it from the browser")
+    return page
+
+
+def _over(key: str, value: int, limit: int, unit: str) -> ReadError:
+    shown = f"over {limit:,}" if value == limit + 1 else f"{value:,}"
+    return ReadError(
+        f"has {shown} {unit}, over the limit {key} = {limit:,}; raise {key} in the configuration to read it"
+    )
+
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+# The HTML standard looks for a declaration in the first 1,024 bytes; browsers accept a later one, as we do.
+_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
+_DECLARATION_WINDOW = 4096
+# Bytes that text of no encoding in use contains, but images, archives and programs do.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_BINARY_SHARE = 0.02
+_MAGIC = {b"%PDF-": "a PDF", b"PK\x03\x04": "a zip archive or Word file", b"\x89PNG": "a PNG image",
+          b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"\x1f\x8b": "gzip data"}  # fmt: skip
+
+
+def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
+    """Return text, encoding name and notes.
+
+    A byte-order mark decides; then valid UTF-8, even against a declaration (that is nearly never an
+    accident, and mojibake is worse); then the declared encoding; then charset-normalizer's guess.
+    """
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            try:
+                return data.decode(name), name.removesuffix("-sig"), []
+            except UnicodeDecodeError as error:
+                raise ReadError(
+                    f"begins with a {name} mark but is not valid {name} ({error.reason}); save it again as UTF-8"
+                ) from error
+    for magic, what in _MAGIC.items():
+        if data.startswith(magic):
+            raise ReadError(f"is {what}, not text; export it as HTML, Markdown or plain text first")
+    declared = _declared_encoding(data) if is_html else None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        if len(_CONTROL.findall(data)) > _BINARY_SHARE * len(data):
+            guess = _utf16_without_mark(data)
+            if guess is None:
+                raise ReadError("looks binary, not text; mdclaims reads plain text, Markdown and HTML")
+            return data.decode(guess), guess, [f"no encoding is declared, read as {guess}"]
+        stated = declared is not None and declared != "utf-8" and not data.isascii()
+        return text, "utf-8", [f"declares {declared}, but is valid UTF-8 and was read as such"] if stated else []
+    if declared is not None and declared != "utf-8":
+        try:
+            return data.decode(declared), declared, []
+        except UnicodeDecodeError:
+            pass
+    guess = _guess(data)
+    if guess is None:
+        raise ReadError("looks binary, or its encoding cannot be told; save it as UTF-8")
+    said = f"declares {declared}, which it is not" if declared else "declares no encoding and is not UTF-8"
+    return data.decode(guess, errors="replace"), guess, [f"{said}; read as {guess}"]
+
+
+def _declared_encoding(data: bytes) -> str | None:
+    match = _DECLARED.search(data, 0, _DECLARATION_WINDOW)
+    if match is None:
+        return None
+    try:
+        name = codecs.lookup(match.group(1).decode("ascii")).name
+    except LookupError:
+        return None
+    # Browsers read these labels as windows-1252 (Encoding standard), which fills their control codes.
+    return "cp1252" if name in {"iso8859-1", "ascii"} else name
+
+
+def _utf16_without_mark(data: bytes) -> str | None:
+    """Return the UTF-16 flavour of mostly Latin text without a byte-order mark, or None."""
+    sample = data[:4096]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    half = max(len(sample) // 2, 1)
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros > 0.7 * half and others < 0.1 * half:
+            try:
+                data.decode(name)
+            except UnicodeDecodeError:
+                return None
+            return name
+    return None
+
+
+def _guess(data: bytes) -> str | None:
+    """Return charset-normalizer's guess, or None if the data is more likely binary."""
+    if len(_CONTROL.findall(data)) > _BINARY_SHARE * len(data):
+        return _utf16_without_mark(data)
+    from charset_normalizer import from_bytes
+
+    # Its detector reads everything given to it; 200 kB tell as much as 20 MB.
+    best = from_bytes(
+        data[:200_000],
+        cp_isolation=[
+            "cp1252",
+            "cp1250",
+            "iso8859_15",
+            "mac_roman",
+            "cp1254",
+            "big5",
+            "gb18030",
+            "shift_jis",
+            "euc_kr",
+            "cp1251",
+        ],
+    ).best()
+    return None if best is None else codecs.lookup(best.encoding).name

@@ -1,0 +1,522 @@
+"""Reads a whole web page: metadata, headings, paragraphs, lists, cells, buttons, links and image texts.
+
+Not "the article": marketing lives in the hero, the buttons and the footer. One iterative walk over lexbor's
+tree visits every node once, with sibling counters for the selectors, so that no nesting depth loses text.
+What the walk knows about a place is an `_Place`; what a tag means is in the tables below.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from mdclaims.errors import ReadError
+from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
+
+# Not text to any reader: code, drawings, embedded documents.
+_SKIPPED = frozenset(
+    "script style template svg math canvas object embed iframe audio video map param source track link meta "
+    "base".split()
+)
+# Elements that stand in a line of text; every other element begins and ends a block.
+_INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q rp rt ruby s samp "
+    "small span strike strong sub sup time tt u var wbr picture br label button input select textarea o:p".split()
+)
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+# What the text directly inside an element is; elements that are not listed hand down what they stand in.
+_KINDS = {
+    "p": "paragraph",
+    "li": "list_item",
+    "dt": "list_item",
+    "dd": "list_item",
+    "td": "cell",
+    "th": "cell",
+    "blockquote": "quote",
+    "figcaption": "caption",
+    "caption": "caption",
+    "address": "other",
+    "legend": "other",
+    "label": "other",
+    "pre": "other",
+    "option": "other",
+    "textarea": "other",
+    "button": "button",
+    "body": "paragraph",
+    "main": "paragraph",
+    "article": "paragraph",
+}
+# Containers whose kind a paragraph inside them keeps: a <p> in an <li> is a list item.
+_STRONG_KINDS = frozenset({"list_item", "cell", "quote", "caption", "button"})
+_LANDMARKS = {"header": "header", "nav": "nav", "main": "main", "aside": "aside", "footer": "footer"}
+_ROLES = {
+    "banner": "header",
+    "navigation": "nav",
+    "menubar": "nav",
+    "main": "main",
+    "complementary": "aside",
+    "contentinfo": "footer",
+}
+# Class and id names by which pages without landmarks name their regions, tried in this order. Whole names or
+# telling beginnings only: a "card-footer" is no footer of the page.
+_REGION_NAMES = (
+    (
+        "nav",
+        re.compile(
+            r"(?:main|primary|site|top|mobile|mob|header|nav|footer)?[-_]?(?:nav|menu|navigation)|"
+            r"navbar.*|nav[-_].*|breadcrumbs?"
+        ),
+    ),
+    (
+        "footer",
+        re.compile(
+            r"(?:site|main|page|global)?[-_]?footer|foot|footer[-_].*|copyrights?|copyright[-_].*|site-info|colophon"
+        ),
+    ),
+    ("aside", re.compile(r"side-?bar|sidebar[-_].*|(?:left|right)[-_]sidebar|secondary|side")),
+    ("header", re.compile(r"(?:site|main|page)?[-_]?header|top-?bar|masthead")),
+)  # fmt: skip
+# Regions that such a name may refine: a menu stands in a header, a copyright line in a sidebar does not.
+_REFINABLE = {"nav": {"main", "header"}, "footer": {"main"}, "aside": {"main"}, "header": {"main"}}
+# Inside these a <header> belongs to the section, not to the page (HTML standard, 4.3.8); a <footer> likewise,
+# except that <main> is no section: a footer in it is often the page's.
+_SECTIONING = frozenset({"article", "section", "aside", "nav"})
+_NAMED_REGION_TAGS = frozenset({"div", "ul", "ol", "table", "td", "section", "span", "p"})
+_BUTTON_TOKEN = re.compile(r"(?:^|[-_])(?:btn|button|cta)(?:$|[-_])")
+_NOT_SHOWN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+
+_DESCRIPTION_NAMES = frozenset({"description", "og:description", "twitter:description"})
+_TITLE_NAMES = frozenset({"og:title", "twitter:title"})
+# JSON-LD properties (schema.org) whose values are prose that a search engine shows or reads as claims.
+_JSON_LD_TEXT = frozenset(
+    "name headline alternativeHeadline alternateName description text articleBody reviewBody slogan caption "
+    "abstract disambiguatingDescription keywords knowsAbout indication".split()
+)
+
+# Ignored by the depth estimate: HTML closes these by itself, so unclosed ones do not nest.
+_SELF_CLOSING = frozenset(
+    "p li dd dt option optgroup tr td th thead tbody tfoot colgroup col rt rp br img hr input meta link area base "
+    "embed param source track wbr".split()
+)
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the walk knows about the element it is in. Immutable: children get changed copies."""
+
+    kind: str
+    region: str
+    hidden: bool
+    level: int | None
+    selector: tuple[Any, str] | None
+    """The selector as a linked list, innermost first: paths of deep pages would cost quadratic memory."""
+    link: str | None
+    """None outside links; "link" or "button" inside one that began within the current block."""
+    sectioned: bool
+    """True inside an article, section, aside or nav."""
+    preformatted: bool
+    in_main: bool = False
+
+
+class _Leave:
+    """A mark on the walk's stack: everything inside an element has been seen."""
+
+    __slots__ = ("block", "item", "place")
+
+    def __init__(self, place: _Place, *, block: bool, item: bool) -> None:
+        self.place = place
+        self.block = block
+        self.item = item
+
+
+def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | None:
+    """Add the blocks of an HTML document to `builder` and return the page's title.
+
+    Parameters
+    ----------
+    markup : str
+        The decoded document; NUL and lone surrogates are replaced already.
+    builder : PageBuilder
+        Receives the blocks in reading order: the metadata first, then the body.
+    max_depth : int
+        Elements nested deeper than this are refused, because the HTML parsing rules take quadratic time there.
+
+    Raises
+    ------
+    ReadError
+        If the nesting may exceed `max_depth`.
+    """
+    depth = _estimate_depth(markup)
+    if depth > max_depth:
+        raise ReadError(
+            f"nested about {depth:,} elements deep, over the limit max_depth = {max_depth:,}; "
+            "repair the page or raise max_depth in the configuration"
+        )
+    tree = LexborHTMLParser(markup)
+    root = tree.root
+    if root is None:
+        return None
+    title = _add_metadata(tree, builder)
+    _Walk(builder).run(root)
+    return title
+
+
+def _estimate_depth(markup: str) -> int:
+    """Return an upper bound of the element nesting, from the tags alone."""
+    depth = deepest = 0
+    for match in _TAG.finditer(markup):
+        if match.group(2).lower() in _SELF_CLOSING:
+            continue
+        if match.group(1):
+            depth = max(depth - 1, 0)
+        else:
+            depth += 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+# --- metadata -------------------------------------------------------------------------------------------------
+
+
+def _add_metadata(tree: LexborHTMLParser, builder: PageBuilder) -> str | None:
+    """Add title, descriptions, keywords and JSON-LD text, each different text once; return the title."""
+    seen: set[str] = set()
+
+    def add(text: str, kind: str, selector: str) -> str:
+        folded = " ".join(text.split()).casefold()
+        if not folded or folded in seen:
+            return ""
+        seen.add(folded)
+        return builder.add([Fragment(text)], kind=kind, region="metadata", selector=selector)
+
+    title = None
+    for node in tree.css("title"):
+        # An SVG drawing has titles too; the document's is the first outside of one.
+        if not any(ancestor.tag == "svg" for ancestor in _ancestors(node)):
+            title = add(node.text(), "title", "title") or None
+            break
+    metas = [(node.attributes.get("name") or node.attributes.get("property") or "", node) for node in tree.css("meta")]
+    for names, kind in ((_TITLE_NAMES, "title"), (_DESCRIPTION_NAMES, "description"), ({"keywords"}, "structured")):
+        for name, node in metas:
+            if name.strip().lower() in names:
+                attribute = "name" if node.attributes.get("name") else "property"
+                text = add(node.attributes.get("content") or "", kind, f'meta[{attribute}="{name}"]')
+                if kind == "title":
+                    title = title or text or None
+    for node in tree.css('script[type="application/ld+json"]'):
+        for text in _json_ld_texts(node.text()):
+            add(text, "structured", 'script[type="application/ld+json"]')
+    return title
+
+
+def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
+    parent = node.parent
+    while parent is not None:
+        yield parent
+        parent = parent.parent
+
+
+def _json_ld_texts(source: str) -> list[str]:
+    """Return the prose of a JSON-LD script in its order; a script that is not valid JSON has none."""
+    try:
+        data = json.loads(source.strip().removeprefix("<!--").removesuffix("-->"), strict=False)
+    except (ValueError, RecursionError):
+        return []
+    texts: list[str] = []
+    stack: list[tuple[str, object]] = [("", data)]
+    while stack:
+        key, value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend(reversed([(str(name), item) for name, item in value.items()]))
+        elif isinstance(value, list):
+            stack.extend((key, item) for item in reversed(value))
+        elif isinstance(value, str) and key in _JSON_LD_TEXT and any(map(str.isalpha, value)):
+            # Answers in an FAQPage are often HTML.
+            texts.append(LexborHTMLParser(value).text(separator=" ") if "<" in value else value)
+    return texts
+
+
+# --- the walk -------------------------------------------------------------------------------------------------
+
+
+class _Walk:
+    """Visits every node of the body once and adds a block wherever one ends."""
+
+    def __init__(self, builder: PageBuilder) -> None:
+        self.builder = builder
+        self.items: list[InlineItem] = []  # finished inline items of the current block
+        self.fragments: list[Fragment] = []  # text of the current inline item
+        self.item_kind = "text"
+        self.item_selector: tuple[Any, str] | None = None
+        self.breaks = 0  # line breaks since the last visible character
+        self.closed_inline = False  # the last thing seen was the end of an inline element
+
+    def run(self, root: LexborNode) -> None:
+        start = _Place(
+            kind="paragraph", region="main", hidden=False, level=None, selector=None, link=None,
+            sectioned=False, in_main=False, preformatted=False,
+        )  # fmt: skip
+        # Each entry is a node still to visit, with its parent's place and the parent's sibling counters, or a
+        # mark that an element ends. A node's next sibling is pushed before its children.
+        stack: list[_Leave | tuple[LexborNode, _Place, dict[str, int]]] = [(root, start, {})]
+        while stack:
+            entry = stack.pop()
+            if isinstance(entry, _Leave):
+                self._leave(entry)
+                continue
+            node, parent, counters = entry
+            following = node.next
+            if following is not None:
+                stack.append((following, parent, counters))
+            if node.is_text_node:
+                self._text(node.text_content or "", parent)
+                continue
+            tag = node.tag
+            if not node.is_element_node or tag is None:
+                continue
+            counters[tag] = counters.get(tag, 0) + 1
+            self._part_from_neighbour(tag)
+            if tag in _SKIPPED or tag == "title":
+                continue
+            step = tag if tag in {"html", "body"} else f"{tag}:nth-of-type({counters[tag]})"
+            leave = self._enter(node, tag, parent, (parent.selector, step))
+            if leave is None:
+                continue
+            stack.append(leave)
+            child = node.first_child
+            if child is not None:
+                stack.append((child, leave.place, {}))
+
+    def _enter(self, node: LexborNode, tag: str, parent: _Place, selector: tuple[Any, str]) -> _Leave | None:
+        """Begin an element; return what to do at its end, or None if nothing inside it is to be visited."""
+        attributes = node.attributes
+        if tag == "br":
+            self._line_break(parent)
+            return None
+        if tag in {"img", "area"}:
+            self._lone(attributes.get("alt") or "", "alt", selector)
+            return None
+        if tag == "input":
+            self._input(attributes, replace(parent, hidden=parent.hidden or _is_hidden(tag, attributes)), selector)
+            return None
+        place = self._place(node, tag, attributes, parent, selector)
+        if tag in {"textarea", "select"}:
+            self._flush(parent)
+            prompt = attributes.get("placeholder")
+            if prompt:
+                self._add_at_once(prompt, "other", place)
+            return _Leave(place, block=True, item=False)
+        role = (attributes.get("role") or "").lower()
+        if tag == "button" or (tag == "a" and parent.link is None) or (role == "button" and parent.link is None):
+            return self._enter_link(tag, attributes, place, parent)
+        block = tag not in _INLINE or place.hidden != parent.hidden or place.region != parent.region or tag == "label"
+        if block:
+            self._flush(parent)
+        return _Leave(place, block=block, item=False)
+
+    def _enter_link(self, tag: str, attributes: dict[str, str | None], place: _Place, parent: _Place) -> _Leave:
+        """Begin a link or button: an inline item of its own."""
+        kind = "button" if tag == "button" or _looks_like_button(attributes) else "link"
+        block = place.hidden != parent.hidden or place.region != parent.region
+        if block:
+            self._flush(parent)
+        self._end_item()
+        self.item_kind, self.item_selector = kind, place.selector
+        return _Leave(replace(place, link=kind), block=block, item=True)
+
+    def _leave(self, leave: _Leave) -> None:
+        if leave.item:
+            self._end_item()
+        if leave.block:
+            self._flush(leave.place)
+        self.closed_inline = not leave.block
+
+    def _part_from_neighbour(self, tag: str) -> None:
+        """Put a space between two inline elements that touch: ``<span>01</span><span>Care</span>``.
+
+        Style sheets set such elements apart. Single letters are left together: animated headings wrap each.
+        """
+        if self.closed_inline and tag in _INLINE and self.fragments and len(self.fragments[-1].text.strip()) > 1:
+            self.fragments.append(Fragment(" "))
+        self.closed_inline = False
+
+    def _place(
+        self, node: LexborNode, tag: str, attributes: dict[str, str | None], parent: _Place, selector: tuple[Any, str]
+    ) -> _Place:
+        """Return what is known inside an element."""
+        kind, level, link = parent.kind, parent.level, parent.link
+        if tag not in _INLINE:
+            if link is not None:
+                # A link around whole blocks: what stands directly in it is the link, its headings stay headings.
+                kind, level = link, None
+            heading = _HEADINGS.get(tag) or _aria_heading(attributes)
+            if heading is not None:
+                kind, level, link = "heading", heading, None
+            elif tag == "summary":
+                kind, level = "heading", 6
+            elif tag in {"td", "th"} and _is_layout_cell(node):
+                kind, level, link = "paragraph", None, None
+            elif tag in _KINDS and not (tag == "p" and parent.kind in _STRONG_KINDS):
+                kind, level = _KINDS[tag], None
+                link = None if tag != "button" else link
+        elif tag == "label":
+            kind, level = "other", None
+        return _Place(
+            kind=kind,
+            region=_region(tag, attributes, parent),
+            hidden=parent.hidden or _is_hidden(tag, attributes),
+            level=level,
+            selector=selector,
+            link=link,
+            sectioned=parent.sectioned or tag in _SECTIONING,
+            in_main=parent.in_main or tag == "main",
+            preformatted=parent.preformatted or tag == "pre",
+        )
+
+    # --- text -------------------------------------------------------------------------------------------------
+
+    def _text(self, text: str, place: _Place) -> None:
+        if text.strip():
+            self.breaks = 0
+        self.closed_inline = False
+        if place.preformatted:
+            for n, line in enumerate(text.split("\n")):
+                if n:
+                    self.fragments.append(LINE_BREAK)
+                self.fragments.append(Fragment(line))
+            return
+        self.fragments.append(Fragment(text))
+
+    def _line_break(self, place: _Place) -> None:
+        self.breaks += 1
+        if self.breaks == 2 and place.link is None and place.kind not in {"heading", "button"}:
+            self._flush(place)  # an empty line: how pages without <p> separate paragraphs
+            return
+        self.fragments.append(LINE_BREAK)
+
+    def _lone(self, text: str, kind: str, selector: tuple[Any, str]) -> None:
+        """Add an image's text, in the current block, unless it is shown as a block of its own."""
+        if not text.strip():
+            return
+        outer_kind, outer_selector = self.item_kind, self.item_selector
+        self._end_item()
+        self.breaks = 0
+        self.items.append(InlineItem(kind, (Fragment(text),), _render(selector)))
+        self.item_kind, self.item_selector = outer_kind, outer_selector
+
+    def _input(self, attributes: dict[str, str | None], place: _Place, selector: tuple[Any, str]) -> None:
+        """Add what an input field shows: a button's value, or the prompt inside the field."""
+        kind = (attributes.get("type") or "text").lower()
+        if kind == "hidden":
+            return
+        self._flush(place)
+        place = replace(place, selector=selector)
+        if kind in {"submit", "button", "reset"}:
+            self._add_at_once(attributes.get("value") or "", "button", place)
+        elif kind == "image":
+            self._add_at_once(attributes.get("alt") or "", "button", place)
+        elif kind not in {"checkbox", "radio"}:
+            self._add_at_once(attributes.get("placeholder") or "", "other", place)
+
+    def _add_at_once(self, text: str, kind: str, place: _Place) -> None:
+        self.builder.add(
+            [Fragment(text)], kind=kind, region=place.region, hidden=place.hidden, selector=_render(place.selector)
+        )
+
+    def _end_item(self) -> None:
+        """Close the current inline item; what follows is text until another begins."""
+        if self.fragments:
+            selector = _render(self.item_selector) if self.item_kind != "text" else None
+            self.items.append(InlineItem(self.item_kind, tuple(self.fragments), selector))
+            self.fragments = []
+        self.item_kind, self.item_selector = "text", None
+
+    def _flush(self, place: _Place) -> None:
+        """End the current block. `place` is where its text stands."""
+        kind, selector = self.item_kind, self.item_selector
+        self._end_item()
+        self.breaks = 0
+        if self.items:
+            items, self.items = self.items, []
+            add_inline(
+                self.builder,
+                items,
+                BlockPlace(
+                    kind=place.kind,
+                    region=place.region,
+                    level=place.level if place.kind == "heading" else None,
+                    hidden=place.hidden,
+                    selector=_render(place.selector),
+                ),
+            )
+        if place.link is not None:  # still inside a link that holds several blocks
+            self.item_kind, self.item_selector = kind, selector
+
+
+def _render(selector: tuple[Any, str] | None) -> str | None:
+    """Return a selector's linked list as CSS, outermost first."""
+    steps: list[str] = []
+    while selector is not None:
+        selector, step = selector
+        steps.append(step)
+    return " > ".join(reversed(steps)) or None
+
+
+def _is_layout_cell(node: LexborNode) -> bool:
+    """True for a cell with several blocks in it: a table that lays out the page, not one that holds data."""
+    blocks = 0
+    child = node.first_child
+    while child is not None and blocks < 2:
+        blocks += bool(child.is_element_node) and child.tag not in _INLINE
+        child = child.next
+    return blocks >= 2
+
+
+def _looks_like_button(attributes: dict[str, str | None]) -> bool:
+    if (attributes.get("role") or "").lower() == "button":
+        return True
+    return any(_BUTTON_TOKEN.search(token) for token in (attributes.get("class") or "").lower().split())
+
+
+def _aria_heading(attributes: dict[str, str | None]) -> int | None:
+    if (attributes.get("role") or "").lower() != "heading":
+        return None
+    level = attributes.get("aria-level") or ""
+    return min(max(int(level), 1), 6) if level.isascii() and level.isdigit() else 2
+
+
+def _is_hidden(tag: str, attributes: dict[str, str | None]) -> bool:
+    """True if this element's own markup hides what is in it at first."""
+    if tag == "noscript" or "hidden" in attributes:
+        return True
+    if tag not in _INLINE and (attributes.get("aria-hidden") or "").lower() == "true":
+        return True  # on an inline element it marks an icon beside its text: shown, only not read aloud
+    if tag == "dialog" and "open" not in attributes:
+        return True
+    return bool(_NOT_SHOWN.search(attributes.get("style") or ""))
+
+
+def _region(tag: str, attributes: dict[str, str | None], parent: _Place) -> str:
+    """Return the region inside an element: landmarks first, then roles, then telling class and id names."""
+    if tag in _LANDMARKS:
+        if parent.sectioned and tag in {"header", "footer"}:
+            return parent.region
+        if tag == "header" and parent.in_main:
+            return parent.region
+        return _LANDMARKS[tag]
+    role = (attributes.get("role") or "").lower()
+    if role in _ROLES:
+        return _ROLES[role]
+    if tag in _NAMED_REGION_TAGS and not parent.sectioned:
+        for token in f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower().split():
+            for region, name in _REGION_NAMES:
+                if parent.region in _REFINABLE[region] and name.fullmatch(token):
+                    return region
+    return parent.region

@@ -1,0 +1,151 @@
+"""Turns the inline content of one element into blocks: shared by the HTML and the Markdown reader.
+
+A link, button or image inside running text is part of its sentence; alone it is a block of its own. What
+"alone" means is decided here, in one place, for every format with links.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class InlineItem:
+    """Text, link, button or image in the inline content of an element.
+
+    Attributes
+    ----------
+    kind : str
+        "text", "link", "button" or "alt".
+    fragments : tuple of Fragment
+        Its text.
+    selector : str or None
+        A CSS selector of the link, button or image itself.
+    """
+
+    kind: str
+    fragments: tuple[Fragment, ...]
+    selector: str | None = None
+
+    @property
+    def has_words(self) -> bool:
+        """True if it holds a letter, a digit or a pictogram, so that it is more than a separator."""
+        return any(
+            character.isalnum() or unicodedata.category(character) == "So"
+            for fragment in self.fragments
+            for character in fragment.text
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlace:
+    """Where a block stands: everything about it but its text.
+
+    Attributes
+    ----------
+    kind : str
+        The kind it has if it is not a lone link, button or image.
+    region, level, hidden, selector
+        As in `Block`.
+    """
+
+    kind: str
+    region: str = "main"
+    level: int | None = None
+    hidden: bool = False
+    selector: str | None = None
+
+
+def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
+    """Add the blocks that the inline content of one element makes.
+
+    - Headings, buttons, captions and cells of text are one block, whatever stands in them.
+    - Without running text each link, button and image is a block of its own, and the separators between
+      them ("|", "/") are not text.
+    - Beside running text, images and buttons before its first and after its last word are blocks of their own.
+    """
+    text_at = [i for i, item in enumerate(items) if item.kind == "text" and item.has_words]
+    if not text_at:
+        if place.kind in {"heading", "button"}:
+            _add_headed(builder, items, place)
+            return
+        worded = [item for item in items if item.kind != "text"]
+        if not worded:  # a lone separator, number sign or star: text all the same
+            _add_one(builder, items, place)
+            return
+        for item in worded:
+            _add_lone(builder, item, place)
+        return
+    first, last = text_at[0], text_at[-1]
+    before, after = list(items[:first]), list(items[last + 1 :])
+    lead = _pop_while(before, from_end=False)
+    tail = _pop_while(after, from_end=True)
+    for item in lead:
+        _add_lone(builder, item, place)
+    _add_one(builder, [*before, *items[first : last + 1], *after], place)
+    for item in tail:
+        _add_lone(builder, item, place)
+
+
+def _pop_while(items: list[InlineItem], *, from_end: bool) -> list[InlineItem]:
+    """Take images, buttons and wordless text off one end of `items`; return the images and buttons in order."""
+    taken: list[InlineItem] = []
+    while items:
+        item = items[-1 if from_end else 0]
+        # Punctuation stays with the text ("Call us <img>!"); only what is shown apart is taken off.
+        if item.kind == "link" or (item.kind == "text" and not _is_blank(item)):
+            break
+        items.pop(-1 if from_end else 0)
+        if item.kind != "text":
+            taken.append(item)
+    return taken[::-1] if from_end else taken
+
+
+def _is_blank(item: InlineItem) -> bool:
+    return all(fragment is LINE_BREAK or not fragment.text.strip() for fragment in item.fragments)
+
+
+def _add_headed(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
+    """Add a heading or button whose words all stand in links or images."""
+    links = [item for item in items if item.kind != "alt"]
+    if any(item.has_words for item in links):
+        _add_one(builder, links, place)
+        lone = [item for item in items if item.kind == "alt"]
+    else:  # a logo as heading, an icon as button: the image's text is the heading's text
+        _add_one(builder, items, place)
+        lone = []
+    for item in lone:
+        _add_lone(builder, item, place)
+
+
+def _add_lone(builder: PageBuilder, item: InlineItem, place: BlockPlace) -> None:
+    builder.add(
+        item.fragments,
+        kind=item.kind,
+        region=place.region,
+        hidden=place.hidden,
+        selector=item.selector or place.selector,
+    )
+
+
+def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
+    fragments: list[Fragment] = []
+    for item in items:
+        if item.kind in {"alt", "button"}:  # shown apart from the words beside it, whatever the markup says
+            fragments += [Fragment(" "), *item.fragments, Fragment(" ")]
+        else:
+            fragments += item.fragments
+    if place.kind in {"heading", "button", "link"}:  # broken for looks, not for meaning
+        fragments = [Fragment(" ") if fragment is LINE_BREAK else fragment for fragment in fragments]
+    builder.add(
+        fragments,
+        kind=place.kind,
+        region=place.region,
+        level=place.level,
+        hidden=place.hidden,
+        selector=place.selector,
+    )

@@ -1,0 +1,323 @@
+"""What every reader produces: a `Page` of `Block`s, and the builder that fixes its text once.
+
+``Page.text`` is what a reader of the page sees: the blocks in reading order, white space folded, one blank
+line between blocks. Everything later speaks in half-open code-point offsets into it. This module owns that
+text, the heading paths and the way back to the source; it never looks at file formats or sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+KINDS: tuple[str, ...] = (
+    "title", "description", "heading", "paragraph", "list_item", "cell", "button",
+    "link", "alt", "quote", "caption", "structured", "other",
+)  # fmt: skip
+REGIONS: tuple[str, ...] = ("header", "nav", "main", "aside", "footer", "metadata")
+
+BLOCK_SEPARATOR = "\n\n"
+
+# A run of visible characters with single spaces inside: the longest piece that needs no folding, so that it
+# maps to its source as one segment.
+_VISIBLE_RUN = re.compile(r"\S+(?: \S+)*")
+# Present in the file, but nothing that a reader sees: zero-width characters, soft hyphens, byte-order marks.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]+")
+# U+200D joins emoji, and U+200C/U+200D matter in other scripts: kept where they stand between two non-ASCII characters.
+_JOINER = re.compile("(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
+
+
+def replace_unencodable(text: str) -> str:
+    """Replace NUL and lone surrogates, which neither JSON nor UTF-8 can carry, by U+FFFD."""
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of ``Page.text`` that stands in the source code point for code point.
+
+    Attributes
+    ----------
+    start : int
+        Where it begins in ``Page.text``.
+    source_start : int
+        Where it begins in the decoded source.
+    length : int
+        Its length in code points, the same on both sides.
+    """
+
+    start: int
+    source_start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One paragraph, heading, list item, button, ... of a page.
+
+    Attributes
+    ----------
+    index : int
+        Position among the page's blocks, from 0.
+    start, end : int
+        Its text is ``page.text[start:end]``, never empty, no white space at either end.
+    kind : str
+        One of `KINDS`.
+    region : str
+        One of `REGIONS`.
+    level : int or None
+        1 to 6 for headings, else None.
+    hidden : bool
+        True if the text is present but not shown at first.
+    selector : str or None
+        A CSS selector of the element (HTML only).
+    heading_path : tuple of str
+        The headings above it in its region, outermost first; a heading's own text is not in its path.
+    """
+
+    index: int
+    start: int
+    end: int
+    kind: str
+    region: str
+    level: int | None
+    hidden: bool
+    selector: str | None
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A document as its reader sees it.
+
+    Attributes
+    ----------
+    source : str
+        The path or name it was read from.
+    sha256 : str
+        Hex digest of the bytes read.
+    title : str or None
+        The document's title, if it has one.
+    encoding : str
+        The encoding that the bytes were decoded with.
+    text : str
+        All visible text; blocks are separated by one blank line.
+    blocks : tuple of Block
+        In reading order; they cover all of `text` that is not white space.
+    segments : tuple of Segment
+        Sorted by `start`; empty where the format gives no source offsets (HTML).
+    notes : tuple of str
+        What a user should know about the reading ("declared UTF-8, read as windows-1252").
+    """
+
+    source: str
+    sha256: str
+    title: str | None
+    encoding: str
+    text: str
+    blocks: tuple[Block, ...]
+    segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
+
+    def source_span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
+
+        Parameters
+        ----------
+        start, end : int
+            Half-open code-point offsets into `text`; the span must not be empty and must begin and end on
+            visible characters.
+        """
+        first = self._source_offset(start)
+        last = self._source_offset(end - 1)
+        return None if first is None or last is None else (first, last + 1)
+
+    def _source_offset(self, offset: int) -> int | None:
+        at = bisect_right(self.segments, offset, key=lambda segment: segment.start) - 1
+        if at < 0:
+            return None
+        segment = self.segments[at]
+        within = offset - segment.start
+        return segment.source_start + within if within < segment.length else None
+
+
+class HeadingPath:
+    """Keeps the headings above the current block, one outline per region.
+
+    A footer does not stand under the last heading of the main text, so each region has its own outline. Used
+    by `PageBuilder` and by the corpus reader, so that both see the same paths.
+    """
+
+    def __init__(self) -> None:
+        self._outlines: dict[str, list[tuple[int, str]]] = {}
+
+    def enter(self, *, kind: str, region: str, level: int | None, text: str) -> tuple[str, ...]:
+        """Return the path of a block and, if it is a heading, let the blocks after it stand under it.
+
+        A title in the text itself (not in the metadata) counts as a heading of level 1.
+        """
+        outline = self._outlines.setdefault(region, [])
+        if kind == "title" and region != "metadata":
+            level = 1
+        elif kind != "heading":
+            return tuple(heading for _, heading in outline)
+        depth = level if level is not None else 6
+        while outline and outline[-1][0] >= depth:
+            outline.pop()
+        path = tuple(heading for _, heading in outline)
+        outline.append((depth, text))
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A stretch of text on its way into a block.
+
+    Attributes
+    ----------
+    text : str
+        As it stands in the document, white space and all.
+    source_start : int or None
+        Where it stands in the decoded source, code point for code point; None if unknown.
+    """
+
+    text: str
+    source_start: int | None = None
+
+
+LINE_BREAK = Fragment("\n")
+"""A line break that a reader sees (``<br>``): the only white space that is kept as a newline inside a block."""
+
+
+def fold_white_space(fragments: Iterable[Fragment]) -> tuple[str, list[tuple[int, int, int]]]:
+    """Join fragments as they are shown: runs of white space become one space, a line break one newline.
+
+    Returns
+    -------
+    text : str
+        Without white space at either end; invisible characters are left out.
+    segments : list of (start, source_start, length)
+        Offsets into `text`, for the stretches whose place in the source is known.
+    """
+    out: list[str] = []
+    segments: list[tuple[int, int, int]] = []
+    length = 0
+    gap = ""
+    for fragment in fragments:
+        if fragment is LINE_BREAK:
+            gap = "\n"
+            continue
+        for span in _visible_spans(fragment.text):
+            if span is None:
+                gap = gap or " "
+                continue
+            start, end = span
+            if gap and length:
+                out.append(gap)
+                length += 1
+            gap = ""
+            out.append(fragment.text[start:end])
+            if fragment.source_start is not None:
+                segments.append((length, fragment.source_start + start, end - start))
+            length += end - start
+    return "".join(out), segments
+
+
+def _visible_spans(text: str) -> Iterator[tuple[int, int] | None]:
+    """Yield the spans of visible runs in order, and None wherever white space stands between them."""
+    for piece_start, piece_end in _visible_pieces(text):
+        at = piece_start
+        for run in _VISIBLE_RUN.finditer(text, piece_start, piece_end):
+            if run.start() > at:
+                yield None
+            yield run.span()
+            at = run.end()
+        if at < piece_end:
+            yield None
+
+
+def _visible_pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of `text` between invisible characters."""
+    joiners = {match.start() for match in _JOINER.finditer(text)}
+    at = 0
+    for match in _INVISIBLE.finditer(text):
+        if len(match.group()) == 1 and match.start() in joiners:
+            continue
+        yield at, match.start()
+        at = match.end()
+    yield at, len(text)
+
+
+@dataclass
+class PageBuilder:
+    """Collects blocks in reading order and fixes the page's text.
+
+    One builder makes one page: call `add` for every block, then `build`.
+    """
+
+    _texts: list[str] = field(default_factory=list)
+    _blocks: list[Block] = field(default_factory=list)
+    _segments: list[Segment] = field(default_factory=list)
+    _headings: HeadingPath = field(default_factory=HeadingPath)
+    _length: int = 0
+
+    def add(
+        self,
+        fragments: Sequence[Fragment],
+        *,
+        kind: str,
+        region: str = "main",
+        level: int | None = None,
+        hidden: bool = False,
+        selector: str | None = None,
+    ) -> str:
+        """Add one block and return its folded text; nothing is added if no visible character is left."""
+        text, segments = fold_white_space(fragments)
+        if not text:
+            return ""
+        start = self._length + (len(BLOCK_SEPARATOR) if self._blocks else 0)
+        path = self._headings.enter(kind=kind, region=region, level=level, text=text)
+        self._blocks.append(
+            Block(
+                index=len(self._blocks),
+                start=start,
+                end=start + len(text),
+                kind=kind,
+                region=region,
+                level=level,
+                hidden=hidden,
+                selector=selector,
+                heading_path=path,
+            )
+        )
+        self._segments += [Segment(start + at, source, length) for at, source, length in segments]
+        self._texts.append(text)
+        self._length = start + len(text)
+        return text
+
+    @property
+    def length(self) -> int:
+        """Length of the text so far, in code points."""
+        return self._length
+
+    def build(self, *, source: str, sha256: str, title: str | None, encoding: str, notes: Sequence[str] = ()) -> Page:
+        """Return the finished page."""
+        return Page(
+            source=source,
+            sha256=sha256,
+            title=title,
+            encoding=encoding,
+            text=BLOCK_SEPARATOR.join(self._texts),
+            blocks=tuple(self._blocks),
+            segments=tuple(self._segments),
+            notes=tuple(notes),
+        )
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each line of `text` begins; lines end at a line feed alone."""
+    lengths = [len(line) + 1 for line in text.split("\n")]
+    return [0, *accumulate(lengths)][: len(lengths)]

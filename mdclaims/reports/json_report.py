@@ -1,0 +1,98 @@
+"""The JSON report, a contract: documented in docs/json.md and checked against ``data/schema/check.schema.json``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
+from mdclaims.reading.page import Page
+from mdclaims.reports.report import Report, by_label
+
+SCHEMA_VERSION = 1
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """Return the report as JSON data; all keys are present, empty where unused."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "mdclaims", "version": report.tool_version},
+        "model": {"name": report.model_name, "version": report.model_version, "sha256": report.model_sha256},
+        "settings": {
+            "mode": report.settings.mode,
+            "thresholds": report.thresholds,
+            "labels": list(report.settings.labels),
+            "jurisdictions": [],
+        },
+        "pages": [_page(result, report) for result in report.pages],
+        "errors": [{"source": error.source, "error": error.error} for error in report.errors],
+    }
+
+
+def render_json(report: Report) -> str:
+    """Return the JSON report, one line at the end."""
+    # ASCII escapes would double the size of many pages; surrogates were replaced on reading.
+    return json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _page(result: PageResult, report: Report) -> dict[str, Any]:
+    page = result.page
+    counts = by_label(result, report.settings.labels)
+    return {
+        "source": page.source,
+        "sha256": page.sha256,
+        "title": page.title,
+        "encoding": page.encoding,
+        "notes": list(page.notes),
+        "text": page.text,
+        "sentences": [_sentence(entry, page) for entry in result.sentences],
+        "findings": [_finding(finding) for finding in result.findings],
+        "summary": {
+            "sentences": len(result.sentences),
+            "findings": len(result.findings),
+            "by_label": counts,
+            "by_priority": {},
+        },
+    }
+
+
+def _sentence(entry: ScoredSentence, page: Page) -> dict[str, Any]:
+    sentence, block = entry.sentence, entry.sentence.block
+    source = page.source_span(sentence.start, sentence.end)
+    return {
+        "start": sentence.start,
+        "end": sentence.end,
+        "source_start": source[0] if source else None,
+        "source_end": source[1] if source else None,
+        "text": sentence.text,
+        "quoted": sentence.quoted,
+        "block": {
+            "index": block.index,
+            "kind": block.kind,
+            "region": block.region,
+            "hidden": block.hidden,
+            "selector": block.selector,
+            "heading_path": list(block.heading_path),
+        },
+        "labels": list(entry.labels),
+        "scores": {label: round(score, 4) for label, score in entry.scores.items()},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "sentence": finding.sentence,
+        "label": finding.label,
+        "score": round(finding.score, 4),
+        "stance": None,
+        "priority": None,
+        "reason": None,
+        "group": None,
+        "fingerprint": finding.fingerprint,
+        "attributes": {},
+        "cues": [{"name": cue.name, "start": cue.start, "end": cue.end, "text": cue.text} for cue in finding.cues],
+        "rules": [],
+        "suggestions": [],
+        "qualifier": None,
+        "suppressed": None,
+    }

@@ -1,0 +1,98 @@
+"""What every report is made from: the results of one run, and the plain words that all formats share."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mdclaims.config import Settings
+from mdclaims.findings.findings import PageResult
+from mdclaims.labels import label_info
+
+MODE_WORDS: dict[str, str] = {
+    "balanced": "balanced (as many false alarms as misses)",
+    "edit": "edit (few false alarms)",
+    "screen": "screen (few missed statements)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InputError:
+    """An input that could not be read.
+
+    Attributes
+    ----------
+    source : str
+    error : str
+        One line: what is wrong and what to do next.
+    """
+
+    source: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The results of one run.
+
+    Attributes
+    ----------
+    tool_version : str
+    model_name, model_version, model_sha256 : str
+    settings : Settings
+    thresholds : dict of str to float
+    pages : tuple of PageResult
+    errors : tuple of InputError
+    """
+
+    tool_version: str
+    model_name: str
+    model_version: str
+    model_sha256: str
+    settings: Settings
+    thresholds: dict[str, float]
+    pages: tuple[PageResult, ...]
+    errors: tuple[InputError, ...]
+
+    @property
+    def findings(self) -> int:
+        """Number of findings on all pages."""
+        return sum(len(page.findings) for page in self.pages)
+
+
+def settings_line(settings: Settings) -> str:
+    """Return the first line of every report: mode and jurisdictions in plain words."""
+    return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: none chosen, so no provisions are shown."
+
+
+def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:
+    """Return the number of findings of each label."""
+    counts = Counter(finding.label for finding in result.findings)
+    return {label: counts[label] for label in labels}
+
+
+def summary_line(result: PageResult, labels: Sequence[str]) -> str:
+    """Return one sentence of result for a page."""
+    total = len(result.sentences)
+    labelled = sum(bool(entry.labels) for entry in result.sentences)
+    counts = ", ".join(
+        f"{count} {label_info()[label].display.lower()}" for label, count in by_label(result, labels).items() if count
+    )
+    said = f"{labelled} of {total} {'sentence' if total == 1 else 'sentences'} carry a label"
+    return f"{said}: {counts}." if counts else f"{said}."
+
+
+def visible_controls(text: str) -> str:
+    """Replace control and direction-changing characters, which a terminal or browser would obey, by U+FFFD."""
+    return "".join(
+        "\ufffd"
+        if (unicodedata.category(character) == "Cc" and character != "\n") or character in _DIRECTION
+        else character
+        for character in text
+    )
+
+
+# Bidirectional overrides and isolates: they can make a quote read backwards ("Trojan source", CVE-2021-42574).
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")

@@ -1,0 +1,133 @@
+"""The terminal report: the page's text with its labelled sentences marked, and a margin of labels and scores.
+
+It is text in columns that reads the same without colour, so that NO_COLOR, a pipe or a narrow window lose
+nothing. rich decides about colour and width.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mdclaims.findings.findings import PageResult, ScoredSentence
+from mdclaims.labels import label_info
+from mdclaims.reading.page import Block
+from mdclaims.reports.report import Report, settings_line, summary_line, visible_controls
+
+_MARGIN_WIDTH = 28
+# Below this the margin would leave too little for the text: labels then stand above their sentence.
+_NARROW = 76
+_WIDEST = 120
+
+
+def render_terminal(report: Report, *, width: int | None = None, colour: bool = False) -> str:
+    """Return the report as text.
+
+    Parameters
+    ----------
+    report : Report
+    width : int, optional
+        Columns; 80 if not given. Lines are at most 120 wide, because longer ones are hard to read.
+    colour : bool
+        Use terminal colours.
+    """
+    width = min(width or 80, _WIDEST)
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=width, force_terminal=colour, no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False, markup=False, emoji=False, legacy_windows=False,
+    )  # fmt: skip
+    console.print(Text(settings_line(report.settings)))
+    for result in report.pages:
+        console.print()
+        console.print(_page(result, report, narrow=width < _NARROW))
+    for error in report.errors:
+        console.print()
+        console.print(
+            Text(f"not read: {visible_controls(error.source)}: {visible_controls(error.error)}", style="bold red")
+        )
+    return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+
+
+def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType:
+    title = Text(visible_controls(result.page.source), style="bold")
+    if result.page.title:
+        title.append(f"  {visible_controls(result.page.title)}", style="not bold dim")
+    parts: list[RenderableType] = [title]
+    parts += [Text(f"note: {visible_controls(note)}", style="dim") for note in result.page.notes]
+    parts.append(Text())
+    if narrow:
+        for margin, text, _ in _rows(result):
+            parts += [margin, text, Text()] if margin.plain else [text, Text()]
+    else:
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(width=_MARGIN_WIDTH, justify="right", no_wrap=True)
+        table.add_column(ratio=1)
+        last = -1
+        for margin, text, block in _rows(result):
+            if block.index != last and last >= 0:
+                table.add_row(Text(), Text())
+            last = block.index
+            table.add_row(margin, text)
+        parts.append(table)
+        parts.append(Text())
+    parts.append(Text(summary_line(result, report.settings.labels), style="bold"))
+    return Group(*parts)
+
+
+def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Block]]:
+    """Yield (margin, text, block): each labelled sentence a row, unlabelled neighbours of a block together."""
+    pending: list[str] = []
+    last: Block | None = None
+    for entry in result.sentences:
+        block = entry.sentence.block
+        if pending and (entry.labels or block is not last):
+            yield Text(), _plain(" ".join(pending), last or block), last or block
+            pending = []
+        text = visible_controls(entry.sentence.text)
+        if entry.labels:
+            yield _margin(entry), _marked(text, entry), block
+        else:
+            pending.append(text)
+        last = block
+    if pending and last is not None:
+        yield Text(), _plain(" ".join(pending), last), last
+
+
+def _margin(entry: ScoredSentence) -> Text:
+    lines = [
+        Text.assemble(
+            (label_info()[label].display, label_info()[label].colour), f" {_percent(entry.scores[label])}", " ▌"
+        )
+        for label in entry.labels
+    ]
+    return Text("\n").join(lines)
+
+
+def _percent(score: float) -> str:
+    # 99.6 % would round to a certainty that no model has.
+    return f"{min(max(round(score * 100), 1), 99):2d}%"
+
+
+def _marked(text: str, entry: ScoredSentence) -> Text:
+    strongest = max(entry.labels, key=lambda label: entry.scores[label])
+    return Text(_prefix(entry.sentence.block) + text, style=f"bold {label_info()[strongest].colour}")
+
+
+def _plain(text: str, block: Block) -> Text:
+    style = (
+        "bold" if block.kind in {"heading", "title"} else "dim" if block.hidden or block.region == "metadata" else ""
+    )
+    return Text(_prefix(block) + text, style=style)
+
+
+def _prefix(block: Block) -> str:
+    if block.kind == "heading":
+        return "#" * (block.level or 2) + " "
+    return {"list_item": "• ", "button": "[button] ", "link": "[link] ", "alt": "[image] ", "title": "[title] ",
+            "description": "[description] ", "structured": "[data] ", "quote": "> "}.get(block.kind, "")  # fmt: skip
