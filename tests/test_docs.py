@@ -1,0 +1,121 @@
+"""The documentation is true: its commands run, its examples give what they show, generated pages are up to date."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from mdclaims.cli import app
+from mdclaims.reports.schema_docs import schema_markdown
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DRAFT = """News from our clinic
+
+The treatment is gentle, drug-free and well tolerated. We are open Monday to Friday. Call us on 01632 960 184 to book.
+"""
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_docs_console_blocks_give_what_they_show(tmp_path):
+    (tmp_path / "draft.txt").write_text(DRAFT, encoding="utf-8")
+    found = blocks("console")
+    assert found
+    for block in found:
+        command, shown = block.split("\n", 1)
+        assert command.startswith("$ mdclaims ")
+        result = subprocess.run(
+            [sys.executable, "-m", *command[2:].split()], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        pattern = re.escape(shown.strip("\n")).replace(re.escape("..."), r".{1,3}")
+        assert re.fullmatch(pattern, result.stdout.strip("\n")), result.stdout + result.stderr
+
+
+def test_docs_python_blocks_run(tmp_path):
+    found = blocks("python")
+    assert len(found) >= 2
+    for block in found:
+        result = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert "safety_claim" in result.stdout
+
+
+def test_docs_toml_block_is_a_valid_config(tmp_path):
+    from mdclaims.config import load_settings
+
+    (block,) = blocks("toml")
+    file = tmp_path / "mdclaims.toml"
+    file.write_text(block, encoding="utf-8")
+    assert load_settings(file).mode == "edit"
+
+
+def commands():
+    """Return every command with its click object: ("check", ...), ("corpus check", ...)."""
+    found = []
+
+    def walk(group, prefix):
+        for name, command in sorted(group.commands.items()):
+            path = f"{prefix}{name}"
+            if hasattr(command, "commands"):
+                walk(command, f"{path} ")
+            else:
+                found.append((path, command))
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_docs_every_command_is_in_the_readme_and_has_help():
+    found = commands()
+    assert len(found) >= 5
+    for path, command in found:
+        assert command.help, path
+        assert re.search(rf"(?:mdclaims |`){re.escape(path)}\b", README), path
+
+
+def test_docs_every_option_of_check_is_in_the_readme_and_every_option_has_help():
+    checked = 0
+    for path, command in commands():
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and parameter.name != "help":
+                assert parameter.help, (path, parameter.opts)
+                if path == "check":
+                    assert max(parameter.opts, key=len) in README, parameter.opts
+                checked += 1
+    assert checked > 15
+
+
+def test_docs_commands_named_in_the_docs_exist():
+    known = {path for path, _ in commands()}
+    named = 0
+    for file in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), (ROOT / "corpus/GUIDELINES.md").read_text(encoding="utf-8")):
+        for match in re.finditer(r"`?\bmdclaims (corpus \w+|check|evaluate|train|screen|serve|lsp|rules|explain|init|baseline|capture)\b", file):
+            assert match.group(1) in known, match.group(0)
+            named += 1
+    assert named > 5
+
+
+def test_docs_json_page_is_up_to_date():
+    assert (ROOT / "docs/json.md").read_text(encoding="utf-8") == schema_markdown()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md"])
+def test_docs_links_inside_the_project_lead_somewhere(name):
+    file = ROOT / name
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
+    for link in links:
+        assert (file.parent / link).exists(), f"{name}: {link}"
+
+
+def test_docs_house_in_contributing_names_every_module():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    modules = sorted(path.name for path in (ROOT / "mdclaims").rglob("*.py") if not path.name.startswith("__"))
+    assert len(modules) > 20
+    missing = [name for name in modules if name not in text]
+    assert not missing
