@@ -39,6 +39,7 @@ format: $(VENV)/.installed
 
 model: $(VENV)/.installed
 	$(BIN)/mdclaims corpus check corpus/documents
+	$(BIN)/python -c "import re, subprocess, pathlib; p = pathlib.Path('corpus/DATASHEET.md'); f = subprocess.run(['$(BIN)/mdclaims', 'corpus', 'figures'], capture_output=True, text=True, check=True).stdout; p.write_text(re.sub('(<!-- figures -->\n).*?(<!-- /figures -->)', lambda m: m[1] + f + m[2], p.read_text(), flags=re.S))"
 	$(BIN)/mdclaims train --ship
 
 bench: $(VENV)/.installed
@@ -46,7 +47,7 @@ bench: $(VENV)/.installed
 
 # Needs uv; the lock holds versions and hashes for every platform, and no address of a registry.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  pyproject.toml requirements/dev.in --output-file requirements/dev.txt
 
 clean:

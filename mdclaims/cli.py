@@ -5,6 +5,7 @@ Heavy imports happen inside the commands, so that ``mdclaims --help`` needs neit
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import traceback
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mdclaims.config import Settings
     from mdclaims.findings.findings import PageResult
     from mdclaims.findings.screening import Screener
-    from mdclaims.model.evaluation import Evaluation
+    from mdclaims.model.evaluation import Evaluation, Interval
     from mdclaims.reports.report import InputError, Report
 
 app = typer.Typer(
@@ -402,20 +403,20 @@ def _evaluation_table(result: Evaluation) -> str:
             (
                 row.label,
                 str(row.support),
-                *(f"{entry.value:.2f} ({entry.low:.2f}-{entry.high:.2f})" for entry in intervals),
+                *(_interval(entry, 2) for entry in intervals),
                 f"{row.brier_skill:.2f}",
                 f"{row.calibration_slope:.2f}",
                 f"{row.calibration_error:.3f}",
             )
         )
-    macro = result.macro_f1
+    drawn = f"95 % bootstrap over {result.resampled}s"
     lines = [
         f"{result.documents} documents, {result.sites} sites, {result.sentences} sentences; mode {result.mode}; "
-        f"intervals: 95 % bootstrap over {result.resampled}s",
+        f"intervals: {drawn if result.documents > 1 else 'none, a single document has no spread'}",
         "",
         *("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
         "",
-        f"macro-F1 {macro.value:.3f} ({macro.low:.3f}-{macro.high:.3f})",
+        f"macro-F1 {_interval(result.macro_f1, 3)}",
         "",
         "F1 of readers without a model:",
     ]
@@ -428,6 +429,13 @@ def _evaluation_table(result: Evaluation) -> str:
         per_label = ", ".join(f"{label} {f1:.2f}" for label, f1 in found.items())
         lines += ["", f"end to end: {exact:.1%} of the sentences found exactly; macro-F1 {average:.3f}; {per_label}"]
     return "\n".join(lines) + "\n"
+
+
+def _interval(entry: Interval, digits: int) -> str:
+    """Return a figure with its interval, where it has one."""
+    if math.isnan(entry.low):
+        return f"{entry.value:.{digits}f}"
+    return f"{entry.value:.{digits}f} ({entry.low:.{digits}f}-{entry.high:.{digits}f})"
 
 
 # --- corpus -------------------------------------------------------------------------------------------------------
@@ -466,6 +474,18 @@ def corpus_agreement_command(
     typer.echo(f"{'label':<16}{first:>10}{second:>10}{'both':>8}{'kappa':>8}")
     for row in rows:
         typer.echo(f"{row.label:<16}{row.first:>10}{row.second:>10}{row.both:>8}{row.kappa:>8.3f}")
+
+
+@corpus_app.command("figures")
+def corpus_figures_command(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Corpus folder or file.")] = Path("corpus/documents"),
+    debug: DebugOption = False,
+) -> None:
+    """Print the figures of the datasheet as Markdown."""
+    from mdclaims.model.corpus import read_corpus
+    from mdclaims.model.figures import corpus_figures
+
+    typer.echo(corpus_figures(read_corpus(corpus)), nl=False)
 
 
 # --- running ------------------------------------------------------------------------------------------------------

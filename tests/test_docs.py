@@ -119,3 +119,12 @@ def test_docs_house_in_contributing_names_every_module():
     assert len(modules) > 20
     missing = [name for name in modules if name not in text]
     assert not missing
+
+
+def test_docs_figures_of_the_datasheet_are_those_of_the_corpus():
+    from mdclaims.model.corpus import read_corpus
+    from mdclaims.model.figures import corpus_figures
+
+    text = (ROOT / "corpus/DATASHEET.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- figures -->\n", 1)[1].split("<!-- /figures -->", 1)[0]
+    assert shown == corpus_figures(read_corpus(ROOT / "corpus/documents"))

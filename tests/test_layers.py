@@ -20,7 +20,13 @@ STAGES = {
     "reports": {"errors", "labels", "config", "reading", "language", "findings"},
     "cli": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports"},
 }
-TRAINING = {"mdclaims.model.corpus", "mdclaims.model.training", "mdclaims.model.evaluation", "mdclaims.model.agreement"}
+TRAINING = {
+    "mdclaims.model.corpus",
+    "mdclaims.model.training",
+    "mdclaims.model.evaluation",
+    "mdclaims.model.agreement",
+    "mdclaims.model.figures",
+}
 
 
 def imports(path):

@@ -331,8 +331,8 @@ def _breaks_without_space(words: list[str], at: int, following: int, *, closed: 
     titled = word[0].isupper() and ((len(word) == 1 and word in "AI") or len(word) > 1)
     if closed or words[at][-1] in "!?…" or words[at].startswith(".."):
         return titled or word[0] in "“‘«¿¡("
-    if words[at] != ".":
-        return False  # an abbreviation with its own full stop
+    if words[at] != "." or before.lower() in abbreviations()["never"]:
+        return False  # an abbreviation: "Dr.Lee"
     if word[0].isdigit():  # "this week.15 minutes", but neither "v2.15" nor "a.15"
         return before.isalpha() and len(before) > 3 and not word.endswith("%")
     if not titled:

@@ -18,7 +18,7 @@ from typing import Any
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs
-from mdclaims.reading.page import KINDS, REGIONS, Fragment, Page, PageBuilder, fold_white_space
+from mdclaims.reading.page import KINDS, REGIONS, Fragment, Page, PageBuilder, fold_white_space, replace_unencodable
 
 SPLITS: tuple[str, ...] = ("train", "dev", "test")
 PAGE_KINDS: tuple[str, ...] = (
@@ -158,7 +158,7 @@ def parse_documents(file: Path) -> tuple[list[CorpusDocument], list[str]]:
         place = f"{file}:{number}"
         try:
             entry = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             problems.append(f"{place}: not valid JSON ({error})")
             continue
         faults = list(_faults(entry))
@@ -203,7 +203,7 @@ def _faults(entry: object) -> Iterator[str]:
     for sentence in entry["sentences"]:
         if not isinstance(sentence, str) or not sentence:
             yield f"sentence {sentence!r} is not a text"
-        elif fold_white_space([Fragment(sentence)])[0] != sentence:
+        elif fold_white_space([Fragment(replace_unencodable(sentence))])[0] != sentence:
             yield f"sentence {sentence!r} has white space at its ends, doubled white space or invisible characters"
     yield from _label_faults("labels", entry["labels"], len(entry["sentences"]))
     for name, rows in entry.get("annotations", {}).items():

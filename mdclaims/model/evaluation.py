@@ -266,8 +266,13 @@ def _calibration_error(gold: Matrix, scores: Scores) -> float:
 
 
 def _draws(groups: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each bootstrap round: whole groups, drawn with replacement."""
+    """Return the row numbers of each bootstrap round: whole groups, drawn with replacement.
+
+    One group alone tells nothing about how groups differ, so it gets no rounds and its figures no interval.
+    """
     names = sorted(set(groups))
+    if len(names) < 2:
+        return []
     rows: dict[str, list[int]] = {name: [] for name in names}
     for n, group in enumerate(groups):
         rows[group].append(n)
@@ -275,7 +280,7 @@ def _draws(groups: Sequence[str]) -> list[npt.NDArray[np.int64]]:
     generator = np.random.default_rng(_SEED)
     return [
         np.concatenate([members[n] for n in generator.integers(0, len(members), len(members))])
-        for _ in range(BOOTSTRAP_ROUNDS if members else 0)
+        for _ in range(BOOTSTRAP_ROUNDS)
     ]
 
 

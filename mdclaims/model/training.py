@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
@@ -175,7 +176,10 @@ def choose_thresholds(
         usable = np.flatnonzero(recall >= 0.1)
         best = exact[0] if len(exact) else usable[np.argmax(precision[usable])]
         thresholds["edit"][label] = float(cuts[best])
-    return {mode: {label: round(value, 6) for label, value in row.items()} for mode, row in thresholds.items()}
+    # Rounded down, so that the sentence whose score set the threshold still reaches it.
+    return {
+        mode: {label: math.floor(value * 1e6) / 1e6 for label, value in row.items()} for mode, row in thresholds.items()
+    }
 
 
 # --- metadata and card ------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ _BULLET = re.compile(
     r"(?P<mark>[-*+•●○▪■◦‣✓✔✅☑➤►▶➔→★⭐🔹–—·]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)",
 )
 _ENDS_SENTENCE = re.compile(r"[.!;,…][\"'”’)\]*]*$")
-# A heading is rarely longer: on 20 real clinic sites 99 % of h1 to h3 had at most 16 words and 110 characters.
+# On 228 pages of 50 real clinic sites 94 % of h1 to h3 had at most 16 words, 95 % at most 110 characters.
 _HEADING_WORDS = 16
 _HEADING_CHARACTERS = 110
 # An entry of an unmarked list ("Botox", "Laser hair removal", "Monday to Friday").

@@ -157,7 +157,7 @@ def _anchors(pages: Sequence[PageResult]) -> list[list[str]]:
         for finding in result.findings:
             seen[finding.fingerprint] += 1
             count = seen[finding.fingerprint]
-            out[-1].append(f"f-{finding.fingerprint}" if count == 1 else f"f-{finding.fingerprint}-{count}")
+            out[-1].append(f"f-{finding.fingerprint}" if count else "")
     return out
 
 
@@ -178,7 +178,8 @@ def _groups(
     def place(n: int) -> tuple[str, tuple[str, ...]]:
         block = result.sentences[n].sentence.block
         # A heading is read together with the text below it, not with the text above.
-        own = (result.page.text[block.start : block.end],) if block.kind == "heading" else ()
+        heads = block.kind == "heading" or (block.kind == "title" and block.region != "metadata")
+        own = (result.page.text[block.start : block.end],) if heads else ()
         return block.region, (*block.heading_path, *own)
 
     for (region, path), sentences in groupby(marks, key=place):

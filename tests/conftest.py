@@ -1,0 +1,23 @@
+"""Fixtures that live as long as the session, and the order of the tests."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from mdclaims.language.pipeline import create_pipeline
+
+# Derandomised, so that no test depends on chance; the health check that is left out looks at the clock.
+settings.register_profile(
+    "mdclaims", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("mdclaims")
+
+
+def pytest_collection_modifyitems(items):
+    """Sort the end-to-end tests last: a unit test that fails tells more, and sooner."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
+@pytest.fixture(scope="session")
+def nlp():
+    """The pipeline, built once; no test changes it."""
+    return create_pipeline()

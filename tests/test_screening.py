@@ -1,0 +1,298 @@
+"""The whole way: every sentence is listed, labels follow thresholds and the filter, offsets are right."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mdclaims
+from helpers import (
+    ACTION,
+    EFFICACY,
+    LABELS,
+    SAFETY,
+    STIGMA,
+    STUB_THRESHOLDS,
+    StubClassifier,
+    stub_screener,
+    tiny_classifier,
+    tiny_documents,
+)
+from mdclaims.config import MODES, Settings
+from mdclaims.errors import MdclaimsError, ModelError, ReadError, UsageError
+from mdclaims.findings.screening import Screener, load
+from mdclaims.model.persistence import LoadedModel
+from mdclaims.reading import Limits, read_bytes
+
+DRAFT = """Why choose our laser clinic?
+
+Laser therapy [e90] relieves pain for good. It is [s60] safe, painless and free of side effects.
+Nobody should [g30] feel ashamed.
+
+- Book now [a90][e70]
+- Parking behind the house
+
+We close early on Mondays.
+"""
+
+
+def tiny_screener(**changes):
+    model = LoadedModel(classifier=tiny_classifier(), name="tiny", version="0", sha256="", meta={})
+    return Screener(model, Settings(**changes))
+
+
+def check_invariants(result):
+    """What holds for every result; returns the number of sentences looked at."""
+    text = result.page.text
+    end = 0
+    for entry in result.sentences:
+        sentence = entry.sentence
+        assert text[sentence.start : sentence.end] == sentence.text != ""
+        assert text[end : sentence.start].strip() == ""
+        assert sentence.block.start <= sentence.start < sentence.end <= sentence.block.end
+        assert tuple(entry.scores) == LABELS
+        end = sentence.end
+    assert text[end:].strip() == ""
+    expected = [(n, label) for n, entry in enumerate(result.sentences) for label in entry.labels]
+    assert [(finding.sentence, finding.label) for finding in result.findings] == expected
+    for finding in result.findings:
+        entry = result.sentences[finding.sentence]
+        assert finding.score == entry.scores[finding.label]
+        for cue in finding.cues:
+            assert text[cue.start : cue.end] == cue.text != ""
+            assert entry.sentence.start <= cue.start < cue.end <= entry.sentence.end
+    return len(result.sentences)
+
+
+# --- sentences and labels ---------------------------------------------------------------------------------------
+
+
+def test_every_sentence_is_listed_with_its_labels():
+    result = stub_screener().screen_text(DRAFT)
+    assert [(entry.sentence.text, entry.labels) for entry in result.sentences] == [
+        ("Why choose our laser clinic?", ()),
+        ("Laser therapy [e90] relieves pain for good.", (EFFICACY,)),
+        ("It is [s60] safe, painless and free of side effects.", (SAFETY,)),
+        ("Nobody should [g30] feel ashamed.", ()),
+        ("Book now [a90][e70]", (EFFICACY, ACTION)),
+        ("Parking behind the house", ()),
+        ("We close early on Mondays.", ()),
+    ]
+    assert check_invariants(result) == 7
+
+
+def test_scores_are_those_of_the_model():
+    result = stub_screener().screen_text(DRAFT)
+    assert result.sentences[1].scores == {EFFICACY: 0.9, SAFETY: 0.01, STIGMA: 0.01, ACTION: 0.01}
+    assert [round(finding.score, 2) for finding in result.findings] == [0.9, 0.6, 0.7, 0.9]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Laser [e90] heals.", "Safe [s60]!", "“Call [a90] us.”", "Dr. Lee is in.", "• Item", "\n", "\n\n", "# H", " ", "👩‍⚕️ Hi", "ok", "50%"]
+        ),
+        min_size=1,
+        max_size=12,
+    ).map(" ".join)
+)
+def test_slices_and_findings_agree_on_any_text(text):
+    try:
+        result = stub_screener().screen_text(text)
+    except ReadError:
+        assert not text.strip()
+        return
+    assert check_invariants(result) >= 1
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(max_size=60))
+def test_any_text_gives_a_result_or_an_error_of_ours(text):
+    try:
+        result = stub_screener().screen_text(text)
+    except MdclaimsError:
+        return
+    assert check_invariants(result) >= 1
+
+
+@pytest.mark.parametrize("document", tiny_documents(), ids=lambda document: document.doc)
+def test_the_tiny_corpus_is_screened_whole(document):
+    result = tiny_screener().screen_page(document.page())
+    assert check_invariants(result) == len(list(document.sentences()))
+
+
+def test_the_context_reaches_the_model():
+    asked = []
+
+    class Listener(StubClassifier):
+        def scores(self, inputs):
+            asked.extend(inputs)
+            return super().scores(inputs)
+
+    model = LoadedModel(classifier=Listener(), name="stub", version="0", sha256="", meta={})
+    page = read_bytes(b"<h2>Risks</h2><ul><li>Burns</li><li>Scars</li></ul>", source="x", format="html")
+    Screener(model, Settings()).screen_page(page)
+    assert [(entry.text, entry.kind, entry.heading) for entry in asked] == [
+        ("Risks", "heading", ""),
+        ("Burns", "list_item", "Risks"),
+        ("Scars", "list_item", "Risks"),
+    ]
+    assert (asked[1].previous, asked[1].next) == ("Risks", "Scars")
+
+
+# --- thresholds, modes, labels ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("screen", [(1, EFFICACY), (2, SAFETY), (3, STIGMA), (4, EFFICACY), (4, ACTION)]),
+        ("balanced", [(1, EFFICACY), (2, SAFETY), (4, EFFICACY), (4, ACTION)]),
+        ("edit", [(1, EFFICACY), (4, ACTION)]),
+    ],
+)
+def test_labels_follow_the_thresholds_of_the_mode(mode, expected):
+    screener = stub_screener(mode=mode)
+    assert screener.thresholds == STUB_THRESHOLDS[mode]
+    result = screener.screen_text(DRAFT)
+    assert [(finding.sentence, finding.label) for finding in result.findings] == expected
+
+
+@pytest.mark.parametrize(("score", "labels"), [("49", ()), ("50", (EFFICACY,)), ("51", (EFFICACY,))])
+def test_a_score_at_the_threshold_counts(score, labels):
+    result = stub_screener().screen_text(f"Laser [e{score}] heals.")
+    assert [entry.labels for entry in result.sentences] == [labels]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_lower_threshold_marks_at_least_as_much(label):
+    marked = {}
+    for mode in MODES:
+        results = [tiny_screener(mode=mode).screen_page(document.page()) for document in tiny_documents()]
+        marked[mode] = {
+            (n, finding.sentence)
+            for n, result in enumerate(results)
+            for finding in result.findings
+            if finding.label == label
+        }
+    assert any(marked.values())
+    by_threshold = sorted(MODES, key=lambda mode: tiny_classifier().thresholds[mode][label])
+    assert marked[by_threshold[0]] >= marked[by_threshold[1]] >= marked[by_threshold[2]]
+
+
+def test_screen_marks_at_least_what_balanced_marks():
+    text = "\n\n".join(f"Sentence number {n} stands [e{n:02d}] here alone." for n in range(10, 100, 10))
+    found = {mode: {finding.sentence for finding in stub_screener(mode=mode).screen_text(text).findings} for mode in MODES}
+    assert [len(found[mode]) for mode in ("screen", "balanced", "edit")] == [8, 5, 2]
+    assert found["screen"] > found["balanced"] > found["edit"]
+
+
+def test_the_label_filter_leaves_sentences_and_scores():
+    result = stub_screener(labels=(ACTION,)).screen_text(DRAFT)
+    everything = stub_screener().screen_text(DRAFT)
+    assert [finding.label for finding in result.findings] == [ACTION]
+    assert [entry.labels for entry in result.sentences if entry.labels] == [(ACTION,)]
+    assert [entry.scores for entry in result.sentences] == [entry.scores for entry in everything.sentences]
+
+
+def test_the_filter_does_not_change_fingerprints():
+    only = stub_screener(labels=(ACTION,)).screen_text(DRAFT).findings
+    everything = [finding for finding in stub_screener().screen_text(DRAFT).findings if finding.label == ACTION]
+    assert [finding.fingerprint for finding in only] == [finding.fingerprint for finding in everything]
+    assert len(only) == 1
+
+
+# --- cues -------------------------------------------------------------------------------------------------------
+
+
+def test_cues_stand_where_they_say():
+    result = stub_screener().screen_text("We open at nine.\n\nLaser [e90] relieves pain and improves sleep.")
+    (finding,) = result.findings
+    found = [cue for cue in finding.cues if cue.name == "benefit"]
+    assert [cue.text for cue in found] == ["relieves", "improves"]
+    assert all(result.page.text[cue.start : cue.end] == cue.text for cue in found)
+
+
+def test_all_findings_of_a_sentence_have_its_cues():
+    one, two = stub_screener().screen_text("It [e90][s90] relieves pain.").findings
+    assert one.cues == two.cues
+    assert one.cues
+
+
+# --- entries ----------------------------------------------------------------------------------------------------
+
+
+def test_text_and_file_give_the_same_findings(tmp_path):
+    (tmp_path / "draft.txt").write_text(DRAFT, encoding="utf-8")
+    screener = stub_screener()
+    by_file, by_text = screener.screen_file(tmp_path / "draft.txt"), screener.screen_text(DRAFT)
+    assert by_file.sentences == by_text.sentences
+    assert by_file.findings == by_text.findings
+    assert by_file.page.source == str(tmp_path / "draft.txt")
+    assert by_text.page.source == "text"
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "\u200b"])
+def test_no_text_is_an_error(text):
+    with pytest.raises(ReadError):
+        stub_screener().screen_text(text)
+
+
+def test_lone_surrogates_do_not_break_anything():
+    result = stub_screener().screen_text("It \ud800 works [e90].")
+    assert len(result.findings) == 1
+
+
+def test_limits_hold_for_text_and_files(tmp_path):
+    screener = stub_screener(limits=Limits(max_bytes=10))
+    (tmp_path / "a.txt").write_text("x" * 11)
+    with pytest.raises(ReadError, match="max_bytes"):
+        screener.screen_file(tmp_path / "a.txt")
+    with pytest.raises(ReadError, match="max_bytes"):
+        screener.screen_text("x" * 11)
+    with pytest.raises(ReadError, match="max_chars"):
+        stub_screener(limits=Limits(max_chars=10)).screen_text("x" * 11)
+
+
+def test_a_screener_can_be_used_again_and_again():
+    screener = stub_screener()
+    assert screener.screen_text(DRAFT) == screener.screen_text(DRAFT)
+
+
+# --- loading ----------------------------------------------------------------------------------------------------
+
+
+def test_load_gives_the_shipped_model():
+    screener = mdclaims.load()
+    assert isinstance(screener, mdclaims.Screener)
+    assert screener.settings == Settings()
+    result = screener.screen_text("Laser therapy melts stubborn fat.")
+    assert [entry.labels for entry in result.sentences] == [(EFFICACY,)]  # the docstring of mdclaims
+
+
+def test_load_takes_settings():
+    assert load(settings=Settings(mode="screen")).thresholds == load().model.classifier.thresholds["screen"]
+
+
+def test_load_refuses_an_unknown_folder(tmp_path):
+    with pytest.raises(ModelError, match="not a folder"):
+        mdclaims.load(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"), [({"mode": "strict"}, "unknown mode 'strict'"), ({"labels": ("claims",)}, "unknown label 'claims'")]
+)
+def test_wrong_settings(changes, message):
+    with pytest.raises(UsageError, match=message):
+        Settings(**changes)
+
+
+def test_labels_of_the_settings_are_in_their_order():
+    assert Settings(labels=(ACTION, EFFICACY, ACTION)).labels == (EFFICACY, ACTION)
+
+
+def test_an_unknown_name_of_the_package():
+    with pytest.raises(AttributeError, match="no attribute 'scan'"):
+        _ = mdclaims.scan
