@@ -157,7 +157,7 @@ def _anchors(pages: Sequence[PageResult]) -> list[list[str]]:
         for finding in result.findings:
             seen[finding.fingerprint] += 1
             count = seen[finding.fingerprint]
-            out[-1].append(f"f-{finding.fingerprint}" if count else "")
+            out[-1].append(f"f-{finding.fingerprint}" if count == 1 else f"f-{finding.fingerprint}-{count}")
     return out
 
 

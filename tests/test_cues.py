@@ -1,0 +1,219 @@
+"""cues.py: the lists in data/cues, and where their phrases stand in a text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdclaims.labels import LABELS
+from mdclaims.language import cues
+from mdclaims.language.cues import Cue, CueList, CueMatcher, KeywordBaseline, cue_lists, expand
+
+
+@pytest.fixture(scope="module")
+def matcher(nlp):
+    return CueMatcher(nlp)
+
+
+FIRES = [(entry.name, text) for entry in cue_lists() for text in entry.fires]
+SILENT = [(entry.name, text) for entry in cue_lists() for text in entry.silent]
+
+
+def test_there_are_lists():
+    assert len(cue_lists()) >= 15
+    assert [entry.name for entry in cue_lists()] == sorted({entry.name for entry in cue_lists()})
+    assert len(FIRES) >= len(cue_lists())
+    assert len(SILENT) >= len(cue_lists())
+    assert {entry.label for entry in cue_lists()} == {None, *LABELS}
+    assert all(entry.about for entry in cue_lists())
+
+
+@pytest.mark.parametrize(("name", "text"), FIRES)
+def test_a_list_fires(nlp, matcher, name, text):
+    assert name in {cue.name for cue in matcher.find(nlp.make_doc(text))}
+
+
+@pytest.mark.parametrize(("name", "text"), SILENT)
+def test_a_list_is_silent(nlp, matcher, name, text):
+    assert name not in {cue.name for cue in matcher.find(nlp.make_doc(text))}
+
+
+@pytest.mark.parametrize("entry", cue_lists(), ids=lambda entry: entry.name)
+def test_every_phrase_of_a_list_finds_itself(nlp, matcher, entry):
+    assert entry.phrases
+    assert len(set(entry.phrases)) == len(entry.phrases)
+    lost = [
+        phrase for phrase in entry.phrases if entry.name not in {cue.name for cue in matcher.find(nlp.make_doc(phrase))}
+    ]
+    assert lost == []
+
+
+@pytest.mark.parametrize("entry", cue_lists(), ids=lambda entry: entry.name)
+def test_phrases_are_written_plainly(entry):
+    assert entry.phrases
+    assert [phrase for phrase in entry.phrases if phrase != phrase.lower().strip() or set("()|’") & set(phrase)] == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        ("relief", ["relief"]),
+        ("eas(e|es) pain", ["ease pain", "eases pain"]),
+        ("cure(|s|d)", ["cure", "cures", "cured"]),
+        ("(a|b) (c|d)", ["a c", "a d", "b c", "b d"]),
+        ("call (us|)", ["call us", "call"]),
+        ("(|very )safe", ["safe", "very safe"]),
+        ("minimi(z|s)(e|ed)", ["minimize", "minimized", "minimise", "minimised"]),
+        ("no (more|one)  else", ["no more else", "no one else"]),
+    ],
+)
+def test_expand(phrase, expected):
+    assert expand(phrase) == expected
+
+
+# --- finding --------------------------------------------------------------------------------------------------
+
+
+def of_phrases(monkeypatch, nlp, **phrases):
+    """Return a matcher with one list for each argument."""
+    lists = tuple(
+        CueList(name=name, about="", label=None, phrases=tuple(texts), fires=(), silent=())
+        for name, texts in phrases.items()
+    )
+    monkeypatch.setattr(cues, "cue_lists", lambda: lists)
+    return CueMatcher(nlp)
+
+
+def found(matcher, nlp, text):
+    return [(cue.name, cue.text) for cue in matcher.find(nlp.make_doc(text))]
+
+
+def test_the_longest_match_of_a_list_wins(monkeypatch, nlp):
+    matcher = of_phrases(monkeypatch, nlp, x=["little to no", "little to no downtime", "downtime", "no"])
+    assert found(matcher, nlp, "There is little to no downtime, no.") == [("x", "little to no downtime"), ("x", "no")]
+
+
+def test_of_two_matches_of_equal_length_the_first_wins(monkeypatch, nlp):
+    matcher = of_phrases(monkeypatch, nlp, x=["a b", "b c"])
+    assert found(matcher, nlp, "a b c") == [("x", "a b")]
+
+
+def test_lists_do_not_hide_each_other(monkeypatch, nlp):
+    matcher = of_phrases(monkeypatch, nlp, x=["pain relief"], y=["relief"], z=["pain relief"])
+    assert found(matcher, nlp, "Pain relief!") == [("x", "Pain relief"), ("z", "Pain relief"), ("y", "relief")]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        ("relief", "RELIEF", "RELIEF"),
+        ("don't wait", "Don’t wait!", "Don’t wait"),
+        ("drug-free", "a drug-free day", "drug-free"),
+        ("drug-free", "a drug free day", "drug free"),
+        ("100%", "it is 100% safe", "100%"),
+        ("a.m.", "at 9 a.m. today", "a.m."),
+    ],
+)
+def test_spellings(monkeypatch, nlp, phrase, text, expected):
+    assert found(of_phrases(monkeypatch, nlp, x=[phrase]), nlp, text) == [("x", expected)]
+
+
+@pytest.mark.parametrize("text", ["reliefs", "disrelief", "drugfree", "rel ief"])
+def test_whole_words_only(monkeypatch, nlp, text):
+    assert found(of_phrases(monkeypatch, nlp, x=["relief", "drug-free"]), nlp, text) == []
+
+
+def test_a_figure_counts_by_its_size(monkeypatch, nlp):
+    matcher = of_phrases(monkeypatch, nlp, x=["50%"])
+    assert found(matcher, nlp, "20% or 5% or 100%") == [("x", "20%")]
+
+
+def test_offsets_point_to_the_text(nlp, matcher):
+    text = "😀 Dr. Wren: “Safe and effective relief”, without surgery – ask us!"
+    cues_found = matcher.find(nlp.make_doc(text))
+    assert len(cues_found) >= 4
+    assert [text[cue.start : cue.end] for cue in cues_found] == [cue.text for cue in cues_found]
+    assert cues_found == sorted(cues_found, key=lambda cue: (cue.start, cue.end, cue.name))
+    start = text.index("without surgery")
+    assert Cue("reassurance", start, start + 15, "without surgery") in cues_found
+
+
+WORDS = st.lists(
+    st.sampled_from("safe side effects pain relief don’t wait suffer from free 50 % 😀 . , without surgery \n call us now".split(" ")),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(WORDS)
+def test_cues_of_a_list_are_disjoint_and_in_place(nlp, matcher, words):
+    text = " ".join(["safe", *words])
+    found_cues = matcher.find(nlp.make_doc(text))
+    assert found_cues
+    ends = dict.fromkeys(matcher.names, 0)
+    for cue in found_cues:
+        assert text[cue.start : cue.end] == cue.text
+        assert cue.start >= ends[cue.name]
+        ends[cue.name] = cue.end
+
+
+def test_columns_are_those_of_the_names(nlp, matcher):
+    assert matcher.names == tuple(entry.name for entry in cue_lists())
+    columns = matcher.columns(nlp.make_doc("Call us today."))
+    assert "request" in {matcher.names[column] for column in columns}
+    assert matcher.columns(nlp.make_doc("xyzzy")) == []
+
+
+def test_the_keyword_baseline_gives_the_label_of_its_lists(nlp):
+    texts = ["It relieves pain.", "Side effects may include nausea.", "Tinnitus sufferers wait.", "Get in touch", "Xyzzy.", ""]
+    predicted = KeywordBaseline(nlp).predict(texts)
+    efficacy, safety, stigma, action = (LABELS.index(label) for label in LABELS)
+    assert [efficacy in predicted[0], safety in predicted[1], stigma in predicted[2], action in predicted[3]] == [True] * 4
+    assert predicted[4:] == [set(), set()]
+
+
+# --- the files ------------------------------------------------------------------------------------------------
+
+GOOD = '[x]\nabout = "X."\nlabel = "safety_claim"\nphrases = ["saf(e|er)"]\nfires = ["Safe."]\nsilent = ["No."]\n'
+
+
+def load(monkeypatch, tmp_path, **contents):
+    """Read the lists of a data folder that holds these files."""
+    folder = tmp_path / "data" / "cues"
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / f"{name}.toml").write_text(content, encoding="utf-8")
+    (folder / "README.md").write_text("not a list", encoding="utf-8")
+    monkeypatch.setattr(cues, "files", lambda package: tmp_path)
+    return cue_lists.__wrapped__()
+
+
+def test_a_file_of_lists(monkeypatch, tmp_path):
+    assert load(monkeypatch, tmp_path, a=GOOD, b=GOOD.replace("[x]", "[b]").replace('label = "safety_claim"\n', "")) == (
+        CueList("b", "X.", None, ("safe", "safer"), ("Safe.",), ("No.",)),
+        CueList("x", "X.", "safety_claim", ("safe", "safer"), ("Safe.",), ("No.",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD + 'fire = ["x"]\nwhy = "y"\n', r"a\.toml: \[x\] has unknown keys: fire, why"),
+        (GOOD.replace("safety_claim", "safety"), r"a\.toml: \[x\] has an unknown label 'safety'"),
+        (GOOD.replace('["saf(e|er)"]', "[]"), r"a\.toml: \[x\] needs phrases, fires and silent"),
+        (GOOD.replace('fires = ["Safe."]\n', ""), r"a\.toml: \[x\] needs phrases, fires and silent"),
+        (GOOD.replace('silent = ["No."]\n', ""), r"a\.toml: \[x\] needs phrases, fires and silent"),
+    ],
+)
+def test_a_bad_list_is_refused(monkeypatch, tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        load(monkeypatch, tmp_path, a=content)
+
+
+def test_a_name_in_two_files_is_refused(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match=r"b\.toml: \[x\] stands in two files"):
+        load(monkeypatch, tmp_path, a=GOOD, b=GOOD)
+
+
+@pytest.mark.xfail(strict=True, raises=KeyError, reason="a list without `about` ends in a KeyError that names no file")
+def test_a_list_without_about_is_refused(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match=r"a\.toml: \[x\]"):
+        load(monkeypatch, tmp_path, a=GOOD.replace('about = "X."\n', ""))
