@@ -106,7 +106,7 @@ def check_command(
     ] = None,
     format: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the report.")] = ReportFormat.text,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output", "-o", metavar="PATH", help="Write the report here; a folder for one report per input."
         ),
@@ -167,6 +167,7 @@ def _settings(config: Path | None, mode: Mode | None, labels: list[str] | None) 
 def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
     """Return the files to read, None for standard input, and what is no input at all."""
     from mdclaims.reading import format_of
+    from mdclaims.reading.page import replace_unencodable
     from mdclaims.reports.report import InputError
 
     inputs: list[Path | None] = []
@@ -175,22 +176,33 @@ def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
         path = Path(name)
         if name == "-":
             inputs.append(None)
-        elif name.startswith(("http://", "https://", "www.")):
+        elif not _exists(path) and name.startswith(("http://", "https://", "www.")):
             raise UsageError(f"{name} is an address; check reads files: save the page as HTML and pass the file")
-        elif path.is_dir():
+        elif _exists(path) and path.is_dir():
             found = sorted(file for file in path.rglob("*") if format_of(file) and file.is_file())
             inputs += found
             if not found:
                 errors.append(
-                    InputError(name, "holds no file that check reads (.txt .md .html .htm); pass another folder")
+                    InputError(
+                        replace_unencodable(name),
+                        "holds no file that check reads (.txt .md .html .htm); pass another folder",
+                    )
                 )
-        elif not path.exists():
-            errors.append(InputError(name, "does not exist; check the path"))
+        elif not _exists(path):
+            errors.append(InputError(replace_unencodable(name), "does not exist; check the path"))
         else:
             inputs.append(path)
     if inputs.count(None) > 1:
         raise UsageError("standard input (-) can be read only once")
     return inputs, errors
+
+
+def _exists(path: Path) -> bool:
+    """Return whether a path leads somewhere; a text passed by mistake can be too long for the system to look up."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _check(
@@ -202,6 +214,7 @@ def _check(
     skip_hidden: bool,
     debug: bool,
 ) -> Report:
+    from mdclaims.reading.page import replace_unencodable
     from mdclaims.reports.report import InputError, Report
 
     pages: list[PageResult] = []
@@ -212,7 +225,7 @@ def _check(
         except ReadError as error:
             if debug:
                 traceback.print_exc()
-            errors.append(InputError(str(path) if path else "standard input", str(error)))
+            errors.append(InputError(replace_unencodable(str(path or "standard input")), str(error)))
             continue
         pages.append(_without_hidden(result) if skip_hidden else result)
     return Report(
@@ -238,23 +251,25 @@ def _screen(screener: Screener, path: Path | None, as_format: InputFormat) -> Pa
 
 
 def _without_hidden(result: PageResult) -> PageResult:
-    """Keep every sentence, but only findings in text that is shown."""
-    kept = tuple(finding for finding in result.findings if not result.sentences[finding.sentence].sentence.block.hidden)
-    return replace(result, findings=kept)
+    """Keep every sentence, but labels and findings only in text that is shown."""
+    sentences = tuple(replace(entry, labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
+    findings = tuple(finding for finding in result.findings if sentences[finding.sentence].labels)
+    return replace(result, sentences=sentences, findings=findings)
 
 
-def _write(report: Report, format: ReportFormat, output: Path | None) -> None:
+def _write(report: Report, format: ReportFormat, output: str | None) -> None:
     if output is None:
         width, colour = _terminal()
         _print(_render(report, format, width=width, colour=colour))
         return
     for error in report.errors:
         typer.echo(f"mdclaims: not read: {error.source}: {error.error}", err=True)
-    if output.is_dir() or str(output).endswith(("/", os.sep)):
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
         for name, part in _one_by_one(report):
-            _save(output / f"{name}{_SUFFIX[format]}", _render(part, format))
+            _save(path / f"{name}{_SUFFIX[format]}", _render(part, format))
         return
-    _save(output, _render(report, format))
+    _save(path, _render(report, format))
 
 
 def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
@@ -302,9 +317,14 @@ def _terminal() -> tuple[int | None, bool]:
 
 def _print(text: str) -> None:
     """Write to standard output as UTF-8, whatever the locale: page text holds every kind of character."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"cannot write to standard output ({error.strerror or error})") from error
 
 
 def _check_exit(report: Report, *, fail_on: FailOn, exit_zero: bool) -> ExitCode:

@@ -62,10 +62,11 @@ def load_settings(path: Path) -> Settings:
         raise UsageError(f"config {path} cannot be read ({error.strerror or error}); check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"config {path} is not valid TOML: {error}") from error
-    if path.name == "pyproject.toml":
-        table = table.get("tool", {}).get("mdclaims", {})
-    elif set(table) == {"tool"}:
-        table = table["tool"].get("mdclaims", {})
+    if path.name == "pyproject.toml" or set(table) == {"tool"}:
+        for key in ("tool", "mdclaims"):
+            table = table.get(key, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"config {path}: [tool.mdclaims] must be a table")
     return _settings(table, path)
 
 

@@ -90,9 +90,17 @@ class StubClassifier:
         return rows
 
 
+@cache
 def stub_screener(**settings: Any) -> Screener:
+    """Return one screener for each choice of settings: building the cue matcher takes longer than most tests."""
     classifier: Any = StubClassifier()
     model = LoadedModel(classifier=classifier, name="stub", version="1.2.3", sha256="0" * 64, meta={})
+    return Screener(model, Settings(**settings))
+
+
+@cache
+def tiny_screener(**settings: Any) -> Screener:
+    model = LoadedModel(classifier=tiny_classifier(), name="tiny", version="0", sha256="0" * 64, meta={})
     return Screener(model, Settings(**settings))
 
 
@@ -100,9 +108,7 @@ def stub_report(
     *texts: str, errors: Sequence[tuple[str, str]] = (), screener: Screener | None = None, source: str = "draft.txt"
 ) -> Report:
     screener = screener or stub_screener()
-    return report_of(
-        screener, [screener.screen_text(text, source=source) for text in texts], errors=errors
-    )
+    return report_of(screener, [screener.screen_text(text, source=source) for text in texts], errors=errors)
 
 
 def report_of(screener: Screener, results: Sequence[Any], *, errors: Sequence[tuple[str, str]] = ()) -> Report:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from helpers import ACTION, EFFICACY, LABELS, SAFETY, STIGMA, TINY_SENTENCES, line, tiny_documents, write_lines
+
 from mdclaims.errors import CorpusError
 from mdclaims.model.agreement import agreement
 from mdclaims.model.corpus import read_corpus

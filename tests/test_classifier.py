@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from helpers import (
     ACTION,
     EFFICACY,
@@ -21,6 +20,7 @@ from helpers import (
     tiny_inputs,
     tiny_split,
 )
+
 from mdclaims.config import MODES
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
@@ -142,7 +142,8 @@ def with_labels(keep):
         replace(
             document,
             blocks=tuple(
-                replace(block, labels=tuple(tuple(keep(labels)) for labels in block.labels)) for block in document.blocks
+                replace(block, labels=tuple(tuple(keep(labels)) for labels in block.labels))
+                for block in document.blocks
             ),
         )
         for document in tiny_split("train", "dev")
@@ -152,7 +153,7 @@ def with_labels(keep):
 @pytest.mark.parametrize("label", LABELS)
 def test_a_label_that_no_training_sentence_has_is_refused(label):
     documents = with_labels(lambda labels: [name for name in labels if name != label])
-    with pytest.raises(CorpusError, match=f"label {label} must be on some training sentences and missing from others"):
+    with pytest.raises(CorpusError, match=f"label {label} must be on some"):
         fit(documents, TrainingSettings(), SMALL_FEATURES)
 
 
@@ -172,8 +173,8 @@ def columns(values):
 
 
 #        scores       0.9   0.8   0.7   0.6   0.5   0.4   0.3   0.2   0.1   0.05
-GOLD = [              True, True, False, True, False, True, False, False, False, False]
-SCORES = [            0.9,  0.8,  0.7,   0.6,  0.5,   0.4,  0.3,   0.2,   0.1,   0.05]
+GOLD = [True, True, False, True, False, True, False, False, False, False]
+SCORES = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05]
 # precision at each:  1     1     2/3    3/4   3/5    4/6
 # recall:             1/4   2/4   2/4    3/4   3/4    1
 # F1:                 .4    .667  .571   .75   .667   .8
@@ -185,7 +186,7 @@ def test_thresholds_by_hand():
     assert set(thresholds) == {"balanced", "edit", "screen"}
     for label in LABELS:
         assert thresholds["balanced"][label] == 0.4  # the best F1, 0.8
-        assert thresholds["screen"][label] == 0.6  # the highest with recall 0.75 or more
+        assert thresholds["screen"][label] == 0.4  # 0.6 would do for recall 0.75, but must not mark less than balanced
         assert thresholds["edit"][label] == 0.8  # the lowest with precision 0.9 or more
 
 
@@ -229,10 +230,6 @@ def test_a_perfect_model_has_one_threshold():
     assert thresholds["balanced"] == thresholds["screen"] == thresholds["edit"] == dict.fromkeys(LABELS, 0.8)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="choose_thresholds rounds to six digits, upwards too: the sentence whose score is the threshold is lost",
-)
 def test_rounding_keeps_the_sentence_that_sets_the_threshold():
     gold, scores = columns([True, True, False]), columns([0.9, 0.1234567, 0.05])
     thresholds = choose_thresholds(gold, scores, TrainingSettings(screen_recall=0.95))

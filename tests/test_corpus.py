@@ -6,7 +6,6 @@ import json
 from collections import Counter
 
 import pytest
-
 from helpers import (
     ACTION,
     EFFICACY,
@@ -20,6 +19,7 @@ from helpers import (
     tiny_documents,
     write_lines,
 )
+
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
 from mdclaims.model.corpus import (
@@ -76,7 +76,9 @@ def test_a_block_is_read_whole(tmp_path):
 
 
 def test_what_is_absent_has_its_default(tmp_path):
-    file = write_lines(tmp_path / "a.jsonl", line(site=None, split=None), line(block=1, kind="heading", site=None, split=None))
+    file = write_lines(
+        tmp_path / "a.jsonl", line(site=None, split=None), line(block=1, kind="heading", site=None, split=None)
+    )
     (document,) = read_corpus(file)
     assert document.site == "one"  # its own id
     assert document.split is document.area is document.page_kind is document.variety is None
@@ -190,14 +192,12 @@ def test_several_faults_of_a_line_are_all_named(tmp_path):
     assert len(problems) == 3
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="json.loads raises RecursionError, which is not caught")
 def test_a_deeply_nested_line_is_a_fault(tmp_path):
     file = write_lines(tmp_path / "bad.jsonl", "[" * 100_000)
     _, problems = parse_documents(file)
     assert len(problems) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a lone surrogate passes the check, and the tokenizer cannot encode it")
 def test_a_lone_surrogate_is_a_fault(tmp_path):
     file = write_lines(tmp_path / "bad.jsonl", json.dumps(line(sentences=["We \ud800 close."])))
     _, problems = parse_documents(file)
@@ -222,7 +222,14 @@ def test_blocks_must_be_in_order(tmp_path, block):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("site", "b.example"), ("area", "b"), ("page_kind", "faq"), ("variety", "en-GB"), ("year", 1999), ("split", "test")],
+    [
+        ("site", "b.example"),
+        ("area", "b"),
+        ("page_kind", "faq"),
+        ("variety", "en-GB"),
+        ("year", 1999),
+        ("split", "test"),
+    ],
 )
 def test_a_document_keeps_its_site_and_split(tmp_path, key, value):
     file = write_lines(tmp_path / "bad.jsonl", line(), line(block=1, **{key: value}))
@@ -311,15 +318,13 @@ def shared(tmp_path, *, common, own=4, region=None, same_site=True):
         sentences = [f"We sell {word} soap" for word in words[:common]]
         sentences += [f"Our {doc} {word} cream" for word in words[:own]]
         site = "s.example" if same_site else f"{doc}.example"
-        rows += [
-            line(doc=doc, site=site, block=n, sentences=[text], region=region) for n, text in enumerate(sentences)
-        ]
+        rows += [line(doc=doc, site=site, block=n, sentences=[text], region=region) for n, text in enumerate(sentences)]
     return write_lines(tmp_path / "a.jsonl", *rows)
 
 
 def test_documents_that_share_more_than_a_fifth(tmp_path):
-    file = shared(tmp_path, common=2)
-    assert check_corpus(file) == [f"{file}:7: document 'b' shares 2 of 6 sentences with 'a'"]
+    file = shared(tmp_path, common=2, own=6)
+    assert check_corpus(file) == [f"{file}:9: document 'b' shares 2 of 8 sentences with 'a'"]
 
 
 def test_a_fifth_may_be_shared(tmp_path):
@@ -347,7 +352,11 @@ def test_a_folder_is_read_recursively_and_sorted(tmp_path):
     for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl"):
         write_lines(tmp_path / name, line(doc=name))
     (tmp_path / "notes.txt").write_text("x")
-    assert [file.relative_to(tmp_path).as_posix() for file in corpus_files(tmp_path)] == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+    assert [file.relative_to(tmp_path).as_posix() for file in corpus_files(tmp_path)] == [
+        "a.jsonl",
+        "b.jsonl",
+        "sub/c.jsonl",
+    ]
     assert [document.doc for document in read_corpus(tmp_path)] == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
 
 

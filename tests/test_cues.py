@@ -138,9 +138,13 @@ def test_offsets_point_to_the_text(nlp, matcher):
 
 
 WORDS = st.lists(
-    st.sampled_from("safe side effects pain relief don’t wait suffer from free 50 % 😀 . , without surgery \n call us now".split(" ")),
+    st.sampled_from(
+        "safe side effects pain relief don’t wait suffer from free 50 % 😀 . , without surgery \n call us now".split(
+            " "
+        )
+    ),
     max_size=20,
-)  # fmt: skip
+)
 
 
 @given(WORDS)
@@ -163,10 +167,19 @@ def test_columns_are_those_of_the_names(nlp, matcher):
 
 
 def test_the_keyword_baseline_gives_the_label_of_its_lists(nlp):
-    texts = ["It relieves pain.", "Side effects may include nausea.", "Tinnitus sufferers wait.", "Get in touch", "Xyzzy.", ""]
+    texts = [
+        "It relieves pain.",
+        "Side effects may include nausea.",
+        "Tinnitus sufferers wait.",
+        "Get in touch",
+        "Xyzzy.",
+        "",
+    ]
     predicted = KeywordBaseline(nlp).predict(texts)
     efficacy, safety, stigma, action = (LABELS.index(label) for label in LABELS)
-    assert [efficacy in predicted[0], safety in predicted[1], stigma in predicted[2], action in predicted[3]] == [True] * 4
+    assert [efficacy in predicted[0], safety in predicted[1], stigma in predicted[2], action in predicted[3]] == [
+        True
+    ] * 4
     assert predicted[4:] == [set(), set()]
 
 
@@ -187,7 +200,9 @@ def load(monkeypatch, tmp_path, **contents):
 
 
 def test_a_file_of_lists(monkeypatch, tmp_path):
-    assert load(monkeypatch, tmp_path, a=GOOD, b=GOOD.replace("[x]", "[b]").replace('label = "safety_claim"\n', "")) == (
+    assert load(
+        monkeypatch, tmp_path, a=GOOD, b=GOOD.replace("[x]", "[b]").replace('label = "safety_claim"\n', "")
+    ) == (
         CueList("b", "X.", None, ("safe", "safer"), ("Safe.",), ("No.",)),
         CueList("x", "X.", "safety_claim", ("safe", "safer"), ("Safe.",), ("No.",)),
     )
@@ -198,9 +213,9 @@ def test_a_file_of_lists(monkeypatch, tmp_path):
     [
         (GOOD + 'fire = ["x"]\nwhy = "y"\n', r"a\.toml: \[x\] has unknown keys: fire, why"),
         (GOOD.replace("safety_claim", "safety"), r"a\.toml: \[x\] has an unknown label 'safety'"),
-        (GOOD.replace('["saf(e|er)"]', "[]"), r"a\.toml: \[x\] needs phrases, fires and silent"),
-        (GOOD.replace('fires = ["Safe."]\n', ""), r"a\.toml: \[x\] needs phrases, fires and silent"),
-        (GOOD.replace('silent = ["No."]\n', ""), r"a\.toml: \[x\] needs phrases, fires and silent"),
+        (GOOD.replace('["saf(e|er)"]', "[]"), r"a\.toml: \[x\] lacks phrases"),
+        (GOOD.replace('fires = ["Safe."]\n', ""), r"a\.toml: \[x\] lacks fires"),
+        (GOOD.replace('silent = ["No."]\n', ""), r"a\.toml: \[x\] lacks silent"),
     ],
 )
 def test_a_bad_list_is_refused(monkeypatch, tmp_path, content, message):
@@ -213,7 +228,6 @@ def test_a_name_in_two_files_is_refused(monkeypatch, tmp_path):
         load(monkeypatch, tmp_path, a=GOOD, b=GOOD)
 
 
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="a list without `about` ends in a KeyError that names no file")
 def test_a_list_without_about_is_refused(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match=r"a\.toml: \[x\]"):
         load(monkeypatch, tmp_path, a=GOOD.replace('about = "X."\n', ""))

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import SMALL_FEATURES, tiny_classifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from helpers import SMALL_FEATURES, tiny_classifier
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.classifier import select_columns
@@ -37,7 +37,24 @@ def dense(extractor: FeatureExtractor, entry: SentenceInput) -> dict[str, float]
 
 
 WORDS = st.sampled_from(
-    ["laser", "melts", "fat", "safe", "painless", "book", "now", "70%", "don’t", "ÅNGSTRÖM", "痛み", "👍", "drug-free", "!", "?", "."]
+    [
+        "laser",
+        "melts",
+        "fat",
+        "safe",
+        "painless",
+        "book",
+        "now",
+        "70%",
+        "don’t",
+        "ÅNGSTRÖM",
+        "痛み",
+        "👍",
+        "drug-free",
+        "!",
+        "?",
+        ".",
+    ]
 )
 TEXTS = st.lists(WORDS, min_size=1, max_size=7).map(" ".join)
 CONTEXTS = st.lists(WORDS, max_size=4).map(" ".join)

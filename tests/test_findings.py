@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from helpers import ACTION, EFFICACY, LABELS, SAFETY, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import ACTION, EFFICACY, LABELS, SAFETY, stub_screener
 from mdclaims.findings.findings import fingerprints, fold
 
 BASE = (EFFICACY, "Laser melts fat.", "Why us")
@@ -26,7 +26,7 @@ def test_a_known_fingerprint_never_changes():
     """People keep fingerprints in their suppressions: a change of this value breaks them all."""
     import hashlib
 
-    expected = hashlib.sha256("efficacy_claim\x1flaser melts fat.\x1fwhy us\x1f0".encode()).hexdigest()[:16]
+    expected = hashlib.sha256(b"efficacy_claim\x1flaser melts fat.\x1fwhy us\x1f0").hexdigest()[:16]
     assert mark() == expected
 
 
@@ -67,7 +67,11 @@ def test_equal_statements_are_told_apart_by_occurrence():
 
 def test_occurrences_are_counted_for_each_statement_alone():
     other = (ACTION, "Book now.", "")
-    assert fingerprints([BASE, other, BASE]) == [fingerprints([BASE])[0], fingerprints([other])[0], fingerprints([BASE, BASE])[1]]
+    assert fingerprints([BASE, other, BASE]) == [
+        fingerprints([BASE])[0],
+        fingerprints([other])[0],
+        fingerprints([BASE, BASE])[1],
+    ]
 
 
 def test_no_key_no_fingerprint():
@@ -97,7 +101,7 @@ def test_folding_twice_is_folding_once(text):
 
 
 def test_fold():
-    assert fold("  It’s\u00a0a  “STRASSE”, STRAẞE ") == "it's a \"strasse\", strasse"
+    assert fold("  It’s\u00a0a  “STRASSE”, STRAẞE ") == 'it\'s a "strasse", strasse'
 
 
 # --- on pages ---------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def imports(path):
 
 
 def modules():
-    found = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name not in {"__main__.py"}]
+    found = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__main__.py"]
     assert len(found) > 25
     return [(path, path.relative_to(PACKAGE).with_suffix("").parts) for path in found]
 
@@ -52,7 +52,7 @@ def test_layers_import_only_from_earlier_stages():
             continue  # the public names, imported on first use
         stage = parts[0]
         for name in imports(path):
-            other = (name.split(".") + [""])[1]
+            other = [*name.split("."), ""][1]
             if other in STAGES and other != stage:
                 assert other in STAGES[stage], f"{path.name} ({stage}) imports {name} ({other})"
                 checked += 1

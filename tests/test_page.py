@@ -128,9 +128,7 @@ def test_lines_start_behind_line_feeds(text, expected):
 def paths(*entries):
     """Return the path of each (kind, region, level, text)."""
     outline = HeadingPath()
-    return [
-        outline.enter(kind=kind, region=region, level=level, text=text) for kind, region, level, text in entries
-    ]
+    return [outline.enter(kind=kind, region=region, level=level, text=text) for kind, region, level, text in entries]
 
 
 def heading(level, text, region="main"):
@@ -168,7 +166,12 @@ def test_a_higher_heading_than_the_first_begins_anew():
 
 def test_each_region_has_its_own_outline():
     assert paths(
-        heading(1, "A"), paragraph("footer"), heading(2, "F", "footer"), paragraph("footer"), paragraph(), paragraph("nav")
+        heading(1, "A"),
+        paragraph("footer"),
+        heading(2, "F", "footer"),
+        paragraph("footer"),
+        paragraph(),
+        paragraph("nav"),
     ) == [(), (), (), ("F",), ("A",), ()]
 
 
@@ -285,6 +288,14 @@ def test_source_span(mapped, text, expected):
     assert mapped.text == "One two alt three\n\nFour"
     start = mapped.text.index(text)
     assert mapped.source_span(start, start + len(text)) == expected
+
+
+def test_source_span_of_what_touches_a_known_stretch():
+    builder = PageBuilder()
+    builder.add([Fragment("ab", 5), Fragment("cd"), Fragment("ef", 9)], kind="paragraph")
+    page = builder.build(source="", sha256="", title=None, encoding="")
+    assert page.text == "abcdef"
+    assert [page.source_span(at, at + 1) for at in range(6)] == [(5, 6), (6, 7), None, None, (9, 10), (10, 11)]
 
 
 def test_source_span_without_any_segment():

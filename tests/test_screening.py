@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-import mdclaims
 from helpers import (
     ACTION,
     EFFICACY,
@@ -18,7 +14,12 @@ from helpers import (
     stub_screener,
     tiny_classifier,
     tiny_documents,
+    tiny_screener,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mdclaims
 from mdclaims.config import MODES, Settings
 from mdclaims.errors import MdclaimsError, ModelError, ReadError, UsageError
 from mdclaims.findings.screening import Screener, load
@@ -35,11 +36,6 @@ Nobody should [g30] feel ashamed.
 
 We close early on Mondays.
 """
-
-
-def tiny_screener(**changes):
-    model = LoadedModel(classifier=tiny_classifier(), name="tiny", version="0", sha256="", meta={})
-    return Screener(model, Settings(**changes))
 
 
 def check_invariants(result):
@@ -92,7 +88,20 @@ def test_scores_are_those_of_the_model():
 @given(
     st.lists(
         st.sampled_from(
-            ["Laser [e90] heals.", "Safe [s60]!", "“Call [a90] us.”", "Dr. Lee is in.", "• Item", "\n", "\n\n", "# H", " ", "👩‍⚕️ Hi", "ok", "50%"]
+            [
+                "Laser [e90] heals.",
+                "Safe [s60]!",
+                "“Call [a90] us.”",
+                "Dr. Lee is in.",
+                "• Item",
+                "\n",
+                "\n\n",
+                "# H",
+                " ",
+                "👩‍⚕️ Hi",
+                "ok",
+                "50%",
+            ]
         ),
         min_size=1,
         max_size=12,
@@ -184,7 +193,9 @@ def test_a_lower_threshold_marks_at_least_as_much(label):
 
 def test_screen_marks_at_least_what_balanced_marks():
     text = "\n\n".join(f"Sentence number {n} stands [e{n:02d}] here alone." for n in range(10, 100, 10))
-    found = {mode: {finding.sentence for finding in stub_screener(mode=mode).screen_text(text).findings} for mode in MODES}
+    found = {
+        mode: {finding.sentence for finding in stub_screener(mode=mode).screen_text(text).findings} for mode in MODES
+    }
     assert [len(found[mode]) for mode in ("screen", "balanced", "edit")] == [8, 5, 2]
     assert found["screen"] > found["balanced"] > found["edit"]
 
@@ -282,7 +293,8 @@ def test_load_refuses_an_unknown_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"), [({"mode": "strict"}, "unknown mode 'strict'"), ({"labels": ("claims",)}, "unknown label 'claims'")]
+    ("changes", "message"),
+    [({"mode": "strict"}, "unknown mode 'strict'"), ({"labels": ("claims",)}, "unknown label 'claims'")],
 )
 def test_wrong_settings(changes, message):
     with pytest.raises(UsageError, match=message):

@@ -11,9 +11,10 @@ from mdclaims.language.tokenizer import abbreviations
 PIECES = st.lists(
     st.one_of(
         st.sampled_from(
-            [" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u2028", "\x1c", "\x85", ".", "...", "Dr.", "e.g.", "a.m.", "https://x.example/a?b",
-             "www.", "a@b.example", "@", "#tag", "2.5", "1,000", "10mg", "5%", "£", "👩\u200d⚕️", "🇬🇧", "1\ufe0f\u20e3", "\u200d", "\ufe0f", "’", "'",
-             "\u0301", "_", "²", "½", "٣", "中文", "ß", "İ", ":)", "-"]
+            [" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u2028", "\x1c", "\x85", ".", "...", "Dr.", "e.g.", "a.m.",
+             "https://x.example/a?b", "www.", "a@b.example", "@", "#tag", "2.5", "1,000", "10mg", "5%", "£", "-",
+             "👩\u200d⚕️", "🇬🇧", "1\ufe0f\u20e3", "\u200d", "\ufe0f", "’", "'", "\u0301", "_", "²", "½", "٣", "中文",
+             "ß", "İ", ":)"]
         ),
         st.text(max_size=3),
     ),
@@ -89,7 +90,6 @@ def test_tokens(nlp, text, expected):
     assert tokens(nlp, text) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="the look-ahead of the number pattern backtracks into the number")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("10mg", ["10", "mg"]), ("2.5mg", ["2.5", "mg"]), ("1,000mg", ["1,000", "mg"]), ("9:30am", ["9:30", "am"])],
@@ -124,7 +124,8 @@ def test_abbreviations_lists():
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("Don’t", "don't"), ("70%", "00%"), ("2.5", "0.0"), ("ʼS", "'s"), ("CAFÉ", "café"), ("٣", "٣")]
+    ("text", "expected"),
+    [("Don’t", "don't"), ("70%", "00%"), ("2.5", "0.0"), ("ʼS", "'s"), ("CAFÉ", "café"), ("٣", "٣")],
 )
 def test_norm(text, expected):
     assert norm(text) == expected
@@ -152,7 +153,7 @@ def test_the_pipeline_survives_bytes(nlp):
     restored = create_pipeline().from_bytes(nlp.to_bytes())
     assert tokens(restored, text) == tokens(nlp, text)
     assert [token.norm_ for token in restored.make_doc(text)] == [token.norm_ for token in nlp.make_doc(text)]
-    assert len(tokens(restored, text)) == 15
+    assert len(tokens(restored, text)) == 14
 
 
 def test_the_pipeline_survives_a_folder(nlp, tmp_path):

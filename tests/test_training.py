@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from helpers import EFFICACY, LABELS, STIGMA, TINY_CORPUS, TINY_SENTENCES, line, write_lines
+
 from mdclaims.config import MODES
 from mdclaims.errors import CorpusError
 from mdclaims.labels import label_info
@@ -61,7 +61,7 @@ def test_every_split_is_needed(tmp_path, split):
 @pytest.mark.parametrize("label", LABELS)
 def test_every_label_is_needed(tmp_path, label):
     rows = without_label(tiny_rows(), label, {"train", "dev"})
-    with pytest.raises(CorpusError, match=f"label {label} must be on some training sentences"):
+    with pytest.raises(CorpusError, match=f"label {label} must be on some"):
         train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
 
 
@@ -71,7 +71,6 @@ def test_a_broken_corpus_is_refused_with_its_line(tmp_path):
         train(file, version="1")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="GroupKFold's ValueError comes through: no CorpusError")
 def test_fewer_sites_than_folds_are_refused(tmp_path):
     kept = {"amberfoot-1", "birchskin-1", "irisvein-1", "larchmood-1"}
     rows = [row for row in tiny_rows() if row["doc"] in kept]
@@ -79,7 +78,6 @@ def test_fewer_sites_than_folds_are_refused(tmp_path):
         train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="liblinear's ValueError comes through: no CorpusError")
 def test_a_label_on_one_site_only_is_refused(tmp_path):
     rows = tiny_rows()
     first = [row for row in rows if row["doc"] == "amberfoot-1"]
@@ -89,7 +87,6 @@ def test_a_label_on_one_site_only_is_refused(tmp_path):
         train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="the card formats figures that are not defined (null) as numbers")
 def test_a_test_split_without_one_label_can_be_trained_on(tmp_path):
     rows = without_label(tiny_rows(), STIGMA, {"test"})
     model = train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
@@ -235,7 +232,6 @@ def test_ship_does_not_delete_files_that_no_model_has(checkout, trained):
     assert pin_of(checkout) == pin
 
 
-@pytest.mark.xfail(strict=True, reason="only the folder of the same version is looked at; older ones lose every file")
 def test_ship_does_not_delete_such_files_of_an_older_model_either(checkout, trained):
     mine = checkout / "models" / "en_claims-0.0.1" / "notes.txt"
     mine.write_text("mine")

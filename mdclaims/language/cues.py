@@ -105,8 +105,9 @@ def cue_lists() -> tuple[CueList, ...]:
                 raise ValueError(f"{where} stands in two files")
             if entry.get("label") not in (None, *LABELS):
                 raise ValueError(f"{where} has an unknown label {entry['label']!r}")
-            if not (entry.get("phrases") and entry.get("fires") and entry.get("silent")):
-                raise ValueError(f"{where} needs phrases, fires and silent")
+            lacking = [key for key in ("about", "phrases", "fires", "silent") if not entry.get(key)]
+            if lacking:
+                raise ValueError(f"{where} lacks {', '.join(lacking)}")
             phrases = dict.fromkeys(text for phrase in entry["phrases"] for text in expand(phrase))
             found[name] = CueList(
                 name=name,

@@ -74,8 +74,8 @@ class ClaimClassifier:
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the extractor, which holds the pipeline, out of the pickle."""
-        return {**self.__dict__, "_extractor": None}
+        """Leave out the extractor, which holds the pipeline, and the thresholds, which meta.json holds."""
+        return {**self.__dict__, "_extractor": None, "thresholds": {}}
 
     @property
     def extractor(self) -> FeatureExtractor:

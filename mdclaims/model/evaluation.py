@@ -212,8 +212,13 @@ def _recall(gold: Matrix, marked: Matrix) -> float:
 
 
 def _macro_f1(gold: Matrix, marked: Matrix) -> float:
-    values = [_f1(gold[:, n], marked[:, n]) for n in range(gold.shape[1])]
-    return float(np.nanmean(values)) if not all(map(math.isnan, values)) else float("nan")
+    return _mean([_f1(gold[:, n], marked[:, n]) for n in range(gold.shape[1])])
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of the figures that are defined."""
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
 
 
 def _average_precision(gold: Matrix, scores: Scores) -> float:
@@ -334,7 +339,10 @@ def _end_to_end(documents: Sequence[CorpusDocument], classifier: ClaimClassifier
         spans = {(sentence.start, sentence.end) for sentence in predicted}
         exact += sum((sentence.start, sentence.end) in spans for sentence in annotated)
         total += len(annotated)
-    result = {
-        label: 2 * len(gold[n] & found[n]) / max(len(gold[n]) + len(found[n]), 1) for n, label in enumerate(LABELS)
-    }
-    return {**result, "macro_f1": float(np.mean(list(result.values()))), "sentences": exact / max(total, 1)}
+    result = {label: _overlap_f1(gold[n], found[n]) for n, label in enumerate(LABELS)}
+    return {**result, "macro_f1": _mean(list(result.values())), "sentences": exact / total if total else math.nan}
+
+
+def _overlap_f1(gold: set[tuple[int, int, int]], found: set[tuple[int, int, int]]) -> float:
+    both = len(gold) + len(found)
+    return 2 * len(gold & found) / both if both else math.nan

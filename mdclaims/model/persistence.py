@@ -33,6 +33,7 @@ FORMAT_VERSION = 1
 CLASSIFIER_FILE = "classifier.joblib"
 META_FILE = "meta.json"
 CARD_FILE = "README.md"
+MODEL_FILES = frozenset({CLASSIFIER_FILE, META_FILE, CARD_FILE})
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def load_model(folder: Path | None = None, *, trust: bool = False) -> LoadedMode
         )
     meta = _read_meta(folder)
     return LoadedModel(
-        classifier=_read_classifier(folder),
+        classifier=_read_classifier(folder, meta),
         name=str(meta["name"]),
         version=str(meta["version"]),
         sha256=digest,
@@ -166,7 +167,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / META_FILE
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged ({error}); train or download the model again") from error
     if not isinstance(meta, dict) or meta.get("format_version") != FORMAT_VERSION:
         found = meta.get("format_version") if isinstance(meta, dict) else None
@@ -184,13 +185,21 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             f"model {folder} was made with scikit-learn {wanted}, installed is {found}; "
             "install that minor version or train again"
         )
-    thresholds = meta.get("thresholds")
-    if not isinstance(thresholds, dict) or any(set(thresholds.get(mode, ())) != set(LABELS) for mode in MODES):
+    if not all(isinstance(meta.get(key), str) for key in ("name", "version")):
+        raise ModelError(f"{path} lacks the model's name or version; train again")
+    if not _has_thresholds(meta.get("thresholds")):
         raise ModelError(f"{path} lacks thresholds for every mode and label; train again")
     return meta
 
 
-def _read_classifier(folder: Path) -> ClaimClassifier:
+def _has_thresholds(table: object) -> bool:
+    """Return whether there is a number for every mode and label."""
+    if not isinstance(table, dict) or not all(isinstance(table.get(mode), dict) for mode in MODES):
+        return False
+    return all(isinstance(table[mode].get(label), int | float) for mode in MODES for label in LABELS)
+
+
+def _read_classifier(folder: Path, meta: dict[str, Any]) -> ClaimClassifier:
     import joblib
 
     path = folder / CLASSIFIER_FILE
@@ -205,4 +214,5 @@ def _read_classifier(folder: Path) -> ClaimClassifier:
             ) from error
     if not isinstance(classifier, ClaimClassifier) or classifier.labels != LABELS:
         raise ModelError(f"{path} holds no mdclaims classifier; pass a folder that `mdclaims train` wrote")
+    classifier.thresholds = meta["thresholds"]
     return classifier

@@ -24,7 +24,7 @@ from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores, 
 from mdclaims.model.corpus import SPLITS, CorpusDocument, corpus_digest, read_corpus
 from mdclaims.model.evaluation import Evaluation, evaluate, label_matrix
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
-from mdclaims.model.persistence import FORMAT_VERSION, save_model, write_pin
+from mdclaims.model.persistence import FORMAT_VERSION, MODEL_FILES, save_model, write_pin
 
 MODEL_NAME = "en_claims"
 
@@ -117,14 +117,18 @@ def fit(
     inputs = [entry for document in documents for entry in document.inputs()]
     gold = label_matrix(documents)
     sites = np.array([document.site for document in documents for _ in document.sentences()])
-    for column, label in enumerate(LABELS):
-        if gold[:, column].all() or not gold[:, column].any():
-            raise CorpusError(f"label {label} must be on some training sentences and missing from others")
+    if len(set(sites)) < settings.folds:
+        raise CorpusError(f"only {len(set(sites))} sites to train on; {settings.folds} folds need a site each")
     matrix = FeatureExtractor(shared_pipeline(), features).transform(inputs)
     frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_documents
     columns: npt.NDArray[np.int32] = np.flatnonzero(frequent).astype(np.int32)
     matrix = select_columns(matrix, columns)
     folds = list(GroupKFold(settings.folds, shuffle=True, random_state=settings.seed).split(matrix, groups=sites))
+    for column, label in enumerate(LABELS):
+        if any(len(np.unique(gold[seen, column])) < 2 for seen, _ in folds):
+            raise CorpusError(
+                f"label {label} must be on some training sentences of several sites and missing from others"
+            )
     classifiers: list[LabelClassifier] = []
     out_of_fold = np.zeros(gold.shape)
     for column in range(len(LABELS)):
@@ -171,11 +175,13 @@ def choose_thresholds(
         precision, recall = precision[:-1], recall[:-1]
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         thresholds["balanced"][label] = float(cuts[np.argmax(f1)])
-        thresholds["screen"][label] = float(cuts[np.flatnonzero(recall >= settings.screen_recall)[-1]])
+        screen = float(cuts[np.flatnonzero(recall >= settings.screen_recall)[-1]])
         exact = np.flatnonzero(precision >= settings.edit_precision)
         usable = np.flatnonzero(recall >= 0.1)
         best = exact[0] if len(exact) else usable[np.argmax(precision[usable])]
-        thresholds["edit"][label] = float(cuts[best])
+        # An easy label reaches both aims at once; still, no mode marks less than a stricter one.
+        thresholds["screen"][label] = min(screen, thresholds["balanced"][label])
+        thresholds["edit"][label] = max(float(cuts[best]), thresholds["balanced"][label])
     # Rounded down, so that the sentence whose score set the threshold still reaches it.
     return {
         mode: {label: math.floor(value * 1e6) / 1e6 for label, value in row.items()} for mode, row in thresholds.items()
@@ -245,6 +251,7 @@ def render_card(meta: dict[str, Any]) -> str:
     """Return the model card that belongs to a model's metadata."""
     source = (files("mdclaims") / "data" / "templates" / "model_card.md.jinja").read_text(encoding="utf-8")
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 (Markdown)
+    environment.filters["figure"] = lambda value, digits=2: "-" if value is None else f"{value:.{digits}f}"
     return environment.from_string(source).render(meta=meta, labels=label_info())
 
 
@@ -277,18 +284,14 @@ def ship(model: TrainedModel, checkout: Path) -> Path:
         raise CorpusError(f"{checkout} is no checkout of mdclaims; run --ship in one")
     name, version = model.meta["name"], model.meta["version"]
     folder = checkout / "models" / f"{name}-{version}"
-    if folder.is_dir() and _differs(folder):
-        raise CorpusError(f"{folder} holds files that no model has; remove them first")
-    for old in (checkout / "models").glob(f"{name}-*"):
+    before = [path for path in (checkout / "models").glob(f"{name}-*") if path.is_dir()]
+    for old in before:
+        if {path.name for path in old.iterdir()} - MODEL_FILES:
+            raise CorpusError(f"{old} holds files that no model has; move them away first")
+    for old in before:
         for file in old.iterdir():
             file.unlink()
         old.rmdir()
     digest = write_model(model, checkout / "models")
     write_pin(package, name=name, version=version, sha256=digest)
     return folder
-
-
-def _differs(folder: Path) -> bool:
-    from mdclaims.model.persistence import CARD_FILE, CLASSIFIER_FILE, META_FILE
-
-    return {path.name for path in folder.iterdir()} - {CARD_FILE, CLASSIFIER_FILE, META_FILE} != set()

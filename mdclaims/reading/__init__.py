@@ -66,8 +66,9 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
             raise _over("max_bytes", size, limits.max_bytes, "bytes")
         with path.open("rb") as stream:
             data = stream.read(limits.max_bytes + 1)
-    except OSError as error:
-        raise ReadError(f"cannot be read ({error.strerror or error}); check the path and its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with NUL in it
+        reason = getattr(error, "strerror", None) or error
+        raise ReadError(f"cannot be read ({reason}); check the path and its permissions") from error
     return read_bytes(data, source=str(path), format=kind, limits=limits)
 
 
@@ -135,6 +136,7 @@ _DECLARATION_WINDOW = 4096
 # Bytes that text of no encoding in use contains, but images, archives and programs do.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_SHARE = 0.02
+_BINARY_MINIMUM = 3  # a stray control character in a short draft is no program
 _MAGIC = {b"%PDF-": "a PDF", b"PK\x03\x04": "a zip archive or Word file", b"\x89PNG": "a PNG image",
           b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"\x1f\x8b": "gzip data"}  # fmt: skip
 
@@ -142,8 +144,8 @@ _MAGIC = {b"%PDF-": "a PDF", b"PK\x03\x04": "a zip archive or Word file", b"\x89
 def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
     """Return text, encoding name and notes.
 
-    A byte-order mark decides; then valid UTF-8, even against a declaration (that is nearly never an
-    accident, and mojibake is worse); then the declared encoding; then charset-normalizer's guess.
+    A byte-order mark decides; then valid UTF-8, even against a declaration (that is nearly never an accident,
+    and mojibake is worse); then the declared encoding; then the likeliest for English text.
     """
     for mark, name in _BOMS:
         if data.startswith(mark):
@@ -156,24 +158,33 @@ def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
     for magic, what in _MAGIC.items():
         if data.startswith(magic):
             raise ReadError(f"is {what}, not text; export it as HTML, Markdown or plain text first")
+    if len(_CONTROL.findall(data)) > max(_BINARY_SHARE * len(data), _BINARY_MINIMUM):
+        utf16 = _utf16_without_mark(data)
+        if utf16 is None:
+            raise ReadError("looks binary, not text; mdclaims reads plain text, Markdown and HTML")
+        return data.decode(utf16), utf16, [f"declares no encoding; read as {utf16}"]
     declared = _declared_encoding(data) if is_html else None
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        pass
-    else:
-        if len(_CONTROL.findall(data)) > _BINARY_SHARE * len(data):
-            guess = _utf16_without_mark(data)
-            if guess is None:
-                raise ReadError("looks binary, not text; mdclaims reads plain text, Markdown and HTML")
-            return data.decode(guess), guess, [f"no encoding is declared, read as {guess}"]
-        stated = declared is not None and declared != "utf-8" and not data.isascii()
-        return text, "utf-8", [f"declares {declared}, but is valid UTF-8 and was read as such"] if stated else []
+        return _decode_not_utf8(data, declared)
+    if declared not in {None, "utf-8"} and not data.isascii():
+        return text, "utf-8", [f"declares {declared}, but is valid UTF-8 and was read as such"]
+    return text, "utf-8", []
+
+
+def _decode_not_utf8(data: bytes, declared: str | None) -> tuple[str, str, list[str]]:
+    """Decode what is not valid UTF-8."""
     if declared is not None and declared != "utf-8":
         try:
             return data.decode(declared), declared, []
-        except UnicodeDecodeError:
+        except UnicodeError:
             pass
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    beyond_ascii = sum(not character.isascii() for character in text)
+    if broken * 2 <= beyond_ascii:  # mostly valid: a stray byte must not turn the whole page into mojibake
+        return text, "utf-8", [f"{broken} bytes are not valid UTF-8 and are shown as U+FFFD"]
     guess = _guess(data)
     if guess is None:
         raise ReadError("looks binary, or its encoding cannot be told; save it as UTF-8")
@@ -181,14 +192,25 @@ def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
     return data.decode(guess, errors="replace"), guess, [f"{said}; read as {guess}"]
 
 
+# Codecs of Python that no page is written in; some of them would run through the text and change it.
+_NO_ENCODINGS = frozenset("unicode_escape raw_unicode_escape undefined punycode idna utf_7 mbcs oem".split())
+
+
 def _declared_encoding(data: bytes) -> str | None:
+    """Return the codec that an HTML page declares, or None if it declares none that Python can read."""
     match = _DECLARED.search(data, 0, _DECLARATION_WINDOW)
     if match is None:
         return None
+    label = match.group(1).decode("ascii")
     try:
-        name = codecs.lookup(match.group(1).decode("ascii")).name
-    except LookupError:
+        name = codecs.lookup(label).name
+        b"a".decode(name)  # refuses codecs that are no text encodings, such as "hex"
+    except (LookupError, UnicodeError, ValueError):
         return None
+    if name.replace("-", "_") in _NO_ENCODINGS:
+        return None
+    if name.startswith(("utf-16", "utf-32")):
+        return "utf-8"  # a declaration that can be read as single bytes is wrong about it (Encoding standard)
     # Browsers read these labels as windows-1252 (Encoding standard), which fills their control codes.
     return "cp1252" if name in {"iso8859-1", "ascii"} else name
 
@@ -208,26 +230,28 @@ def _utf16_without_mark(data: bytes) -> str | None:
     return None
 
 
+# English in a single-byte encoding has few bytes beyond ASCII: quotes, dashes, accents, pound signs.
+_ENGLISH_SHARE = 0.05
+
+
 def _guess(data: bytes) -> str | None:
-    """Return charset-normalizer's guess, or None if the data is more likely binary."""
-    if len(_CONTROL.findall(data)) > _BINARY_SHARE * len(data):
-        return _utf16_without_mark(data)
+    """Return the likeliest encoding of text that declares none and is not UTF-8, or None.
+
+    Mostly ASCII text is taken for windows-1252, by far the commonest such encoding of English; detectors, which
+    weigh all languages, take short English pages for Central European or Japanese. For the rest
+    charset-normalizer decides.
+    """
+    ascii_only = data.translate(None, bytes(range(128, 256)))
+    beyond_ascii = len(data) - len(ascii_only)
+    if beyond_ascii <= max(_ENGLISH_SHARE * len(data), 8):
+        try:
+            data.decode("cp1252")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return "cp1252"
     from charset_normalizer import from_bytes
 
     # Its detector reads everything given to it; 200 kB tell as much as 20 MB.
-    best = from_bytes(
-        data[:200_000],
-        cp_isolation=[
-            "cp1252",
-            "cp1250",
-            "iso8859_15",
-            "mac_roman",
-            "cp1254",
-            "big5",
-            "gb18030",
-            "shift_jis",
-            "euc_kr",
-            "cp1251",
-        ],
-    ).best()
+    best = from_bytes(data[:200_000]).best()
     return None if best is None else codecs.lookup(best.encoding).name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mdclaims.errors import ReadError
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
-from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, replace_unencodable
 
 # Not text to any reader: code, drawings, embedded documents.
 _SKIPPED = frozenset(
@@ -101,7 +102,7 @@ _JSON_LD_TEXT = frozenset(
 
 # Ignored by the depth estimate: HTML closes these by itself, so unclosed ones do not nest.
 _SELF_CLOSING = frozenset(
-    "p li dd dt option optgroup tr td th thead tbody tfoot colgroup col rt rp br img hr input meta link area base "
+    "p li dd dt option tr td th thead tbody tfoot colgroup col br img hr input meta link area base "
     "embed param source track wbr".split()
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
@@ -122,7 +123,11 @@ class _Place:
     sectioned: bool
     """True inside an article, section, aside or nav."""
     preformatted: bool
-    in_main: bool = False
+    in_main: bool
+    block_selector: tuple[Any, str] | None
+    """The selector of the innermost element that makes a block."""
+    summary_hidden: bool | None
+    """Directly inside a closed <details>: whether its summary is hidden; else None."""
 
 
 class _Leave:
@@ -169,16 +174,20 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | Non
 
 
 def _estimate_depth(markup: str) -> int:
-    """Return an upper bound of the element nesting, from the tags alone."""
+    """Return an upper bound of the element nesting, from the tags alone: an end tag closes one of its own kind."""
     depth = deepest = 0
+    opened: Counter[str] = Counter()
     for match in _TAG.finditer(markup):
-        if match.group(2).lower() in _SELF_CLOSING:
+        tag = match.group(2).lower()
+        if tag in _SELF_CLOSING:
             continue
-        if match.group(1):
-            depth = max(depth - 1, 0)
-        else:
+        if not match.group(1):
+            opened[tag] += 1
             depth += 1
             deepest = max(deepest, depth)
+        elif opened[tag]:
+            opened[tag] -= 1
+            depth -= 1
     return deepest
 
 
@@ -239,6 +248,8 @@ def _json_ld_texts(source: str) -> list[str]:
             stack.extend((key, item) for item in reversed(value))
         elif isinstance(value, str) and key in _JSON_LD_TEXT and any(map(str.isalpha, value)):
             # Answers in an FAQPage are often HTML.
+            # JSON's own escapes can bring in what the page's text was rid of.
+            value = replace_unencodable(value)
             texts.append(LexborHTMLParser(value).text(separator=" ") if "<" in value else value)
     return texts
 
@@ -261,7 +272,7 @@ class _Walk:
     def run(self, root: LexborNode) -> None:
         start = _Place(
             kind="paragraph", region="main", hidden=False, level=None, selector=None, link=None,
-            sectioned=False, in_main=False, preformatted=False,
+            sectioned=False, in_main=False, preformatted=False, block_selector=None, summary_hidden=None,
         )  # fmt: skip
         # Each entry is a node still to visit, with its parent's place and the parent's sibling counters, or a
         # mark that an element ends. A node's next sibling is pushed before its children.
@@ -285,7 +296,9 @@ class _Walk:
             self._part_from_neighbour(tag)
             if tag in _SKIPPED or tag == "title":
                 continue
-            step = tag if tag in {"html", "body"} else f"{tag}:nth-of-type({counters[tag]})"
+            # "o:p" and its like need escaping in CSS.
+            name = tag if tag.isalnum() else re.sub(r"([^\w-])", r"\\\1", tag)
+            step = tag if tag in {"html", "body"} else f"{name}:nth-of-type({counters[tag]})"
             leave = self._enter(node, tag, parent, (parent.selector, step))
             if leave is None:
                 continue
@@ -301,7 +314,7 @@ class _Walk:
             self._line_break(parent)
             return None
         if tag in {"img", "area"}:
-            self._lone(attributes.get("alt") or "", "alt", selector)
+            self._image(attributes.get("alt") or "", parent, selector)
             return None
         if tag == "input":
             self._input(attributes, replace(parent, hidden=parent.hidden or _is_hidden(tag, attributes)), selector)
@@ -366,14 +379,22 @@ class _Walk:
             elif tag in _KINDS and not (tag == "p" and parent.kind in _STRONG_KINDS):
                 kind, level = _KINDS[tag], None
                 link = None if tag != "button" else link
-        elif tag == "label":
+        elif tag in {"label", "textarea"}:
             kind, level = "other", None
+        region = _region(tag, attributes, parent)
+        hidden = parent.hidden or _is_hidden(tag, attributes)
+        if tag == "summary" and parent.summary_hidden is not None:
+            hidden = parent.summary_hidden
+        closed = tag == "details" and "open" not in attributes
+        block = tag not in _INLINE or tag == "label" or (region, hidden) != (parent.region, parent.hidden)
         return _Place(
             kind=kind,
-            region=_region(tag, attributes, parent),
-            hidden=parent.hidden or _is_hidden(tag, attributes),
+            region=region,
+            hidden=hidden or closed,
             level=level,
             selector=selector,
+            block_selector=selector if block else parent.block_selector,
+            summary_hidden=hidden if closed else None,
             link=link,
             sectioned=parent.sectioned or tag in _SECTIONING,
             in_main=parent.in_main or tag == "main",
@@ -401,14 +422,17 @@ class _Walk:
             return
         self.fragments.append(LINE_BREAK)
 
-    def _lone(self, text: str, kind: str, selector: tuple[Any, str]) -> None:
-        """Add an image's text, in the current block, unless it is shown as a block of its own."""
+    def _image(self, text: str, place: _Place, selector: tuple[Any, str]) -> None:
+        """Add an image's text as an inline item; in a button it is the button's text."""
         if not text.strip():
+            return
+        if place.link == "button":
+            self.fragments += [Fragment(" "), Fragment(text), Fragment(" ")]
             return
         outer_kind, outer_selector = self.item_kind, self.item_selector
         self._end_item()
         self.breaks = 0
-        self.items.append(InlineItem(kind, (Fragment(text),), _render(selector)))
+        self.items.append(InlineItem("alt", (Fragment(text),), _render(selector)))
         self.item_kind, self.item_selector = outer_kind, outer_selector
 
     def _input(self, attributes: dict[str, str | None], place: _Place, selector: tuple[Any, str]) -> None:
@@ -453,7 +477,7 @@ class _Walk:
                     region=place.region,
                     level=place.level if place.kind == "heading" else None,
                     hidden=place.hidden,
-                    selector=_render(place.selector),
+                    selector=_render(place.block_selector),
                 ),
             )
         if place.link is not None:  # still inside a link that holds several blocks
@@ -489,7 +513,7 @@ def _aria_heading(attributes: dict[str, str | None]) -> int | None:
     if (attributes.get("role") or "").lower() != "heading":
         return None
     level = attributes.get("aria-level") or ""
-    return min(max(int(level), 1), 6) if level.isascii() and level.isdigit() else 2
+    return min(max(int(level[:3]), 1), 6) if level.isascii() and level.isdigit() else 2
 
 
 def _is_hidden(tag: str, attributes: dict[str, str | None]) -> bool:

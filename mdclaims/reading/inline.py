@@ -60,8 +60,8 @@ class BlockPlace:
     selector: str | None = None
 
 
-def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
-    """Add the blocks that the inline content of one element makes.
+def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
+    """Add the blocks that the inline content of one element makes, and return the text of the one of `place.kind`.
 
     - Headings, buttons, captions and cells of text are one block, whatever stands in them.
     - Without running text each link, button and image is a block of its own, and the separators between
@@ -71,24 +71,23 @@ def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPl
     text_at = [i for i, item in enumerate(items) if item.kind == "text" and item.has_words]
     if not text_at:
         if place.kind in {"heading", "button"}:
-            _add_headed(builder, items, place)
-            return
+            return _add_headed(builder, items, place)
         worded = [item for item in items if item.kind != "text"]
         if not worded:  # a lone separator, number sign or star: text all the same
-            _add_one(builder, items, place)
-            return
+            return _add_one(builder, items, place)
         for item in worded:
             _add_lone(builder, item, place)
-        return
+        return ""
     first, last = text_at[0], text_at[-1]
     before, after = list(items[:first]), list(items[last + 1 :])
     lead = _pop_while(before, from_end=False)
     tail = _pop_while(after, from_end=True)
     for item in lead:
         _add_lone(builder, item, place)
-    _add_one(builder, [*before, *items[first : last + 1], *after], place)
+    text = _add_one(builder, [*before, *items[first : last + 1], *after], place)
     for item in tail:
         _add_lone(builder, item, place)
+    return text
 
 
 def _pop_while(items: list[InlineItem], *, from_end: bool) -> list[InlineItem]:
@@ -109,17 +108,16 @@ def _is_blank(item: InlineItem) -> bool:
     return all(fragment is LINE_BREAK or not fragment.text.strip() for fragment in item.fragments)
 
 
-def _add_headed(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
+def _add_headed(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
     """Add a heading or button whose words all stand in links or images."""
     links = [item for item in items if item.kind != "alt"]
-    if any(item.has_words for item in links):
-        _add_one(builder, links, place)
-        lone = [item for item in items if item.kind == "alt"]
-    else:  # a logo as heading, an icon as button: the image's text is the heading's text
-        _add_one(builder, items, place)
-        lone = []
-    for item in lone:
-        _add_lone(builder, item, place)
+    if not any(item.has_words for item in links):  # a logo as heading, an icon as button: the image's text is its text
+        return _add_one(builder, items, place)
+    text = _add_one(builder, links, place)
+    for item in items:
+        if item.kind == "alt":
+            _add_lone(builder, item, place)
+    return text
 
 
 def _add_lone(builder: PageBuilder, item: InlineItem, place: BlockPlace) -> None:
@@ -132,7 +130,7 @@ def _add_lone(builder: PageBuilder, item: InlineItem, place: BlockPlace) -> None
     )
 
 
-def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> None:
+def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
     fragments: list[Fragment] = []
     for item in items:
         if item.kind in {"alt", "button"}:  # shown apart from the words beside it, whatever the markup says
@@ -141,7 +139,7 @@ def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlac
             fragments += item.fragments
     if place.kind in {"heading", "button", "link"}:  # broken for looks, not for meaning
         fragments = [Fragment(" ") if fragment is LINE_BREAK else fragment for fragment in fragments]
-    builder.add(
+    return builder.add(
         fragments,
         kind=place.kind,
         region=place.region,

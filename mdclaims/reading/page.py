@@ -306,7 +306,7 @@ class PageBuilder:
     def build(self, *, source: str, sha256: str, title: str | None, encoding: str, notes: Sequence[str] = ()) -> Page:
         """Return the finished page."""
         return Page(
-            source=source,
+            source=replace_unencodable(source),  # a file's name need not be valid text
             sha256=sha256,
             title=title,
             encoding=encoding,

@@ -21,8 +21,8 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from mdclaims.findings.findings import PageResult, ScoredSentence
 from mdclaims.labels import Label, label_info
-from mdclaims.reading.page import Block, replace_unencodable
-from mdclaims.reports.report import Report, by_label, settings_line, summary_line, visible_controls
+from mdclaims.reading.page import Block
+from mdclaims.reports.report import Report, by_label, percent, settings_line, summary_line, visible_controls
 
 _KIND_WORDS: dict[str, str] = {
     "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
@@ -53,7 +53,7 @@ def render_html(report: Report) -> str:
         pages=[
             _page(n, result, names, report) for n, (result, names) in enumerate(zip(report.pages, anchors, strict=True))
         ],
-        errors=[(_shown(error.source), _shown(error.error)) for error in report.errors],
+        errors=[(visible_controls(error.source), visible_controls(error.error)) for error in report.errors],
         kind_words=_KIND_WORDS,
         region_words=_REGION_WORDS,
         hidden_words=HIDDEN_WORDS,
@@ -134,17 +134,17 @@ def _page(number: int, result: PageResult, anchors: Sequence[str], report: Repor
     runs = tuple(_runs(result, marks))
     return _PageView(
         id=f"p-{number + 1}",
-        source=_shown(page.source),
-        title=_shown(page.title) if page.title else None,
+        source=visible_controls(page.source),
+        title=visible_controls(page.title) if page.title else None,
         summary=summary_line(result, report.settings.labels),
-        notes=tuple(_shown(note) for note in page.notes),
+        notes=tuple(visible_controls(note) for note in page.notes),
         findings=len(result.findings),
         groups=tuple(_groups(result, marks)),
         metadata=tuple(run for run in runs if run.region == "metadata"),
         runs=tuple(run for run in runs if run.region != "metadata"),
         sentences=len(result.sentences),
         sha256=page.sha256,
-        encoding=_shown(page.encoding),
+        encoding=visible_controls(page.encoding),
     )
 
 
@@ -165,7 +165,7 @@ def _marks(result: PageResult, anchors: Sequence[str]) -> dict[int, tuple[_Mark,
     """Return the findings of each sentence that has any, strongest first."""
     found: dict[int, list[tuple[float, _Mark]]] = {}
     for finding, anchor in zip(result.findings, anchors, strict=True):
-        mark = _Mark(anchor, label_info()[finding.label], _percent(finding.score))
+        mark = _Mark(anchor, label_info()[finding.label], percent(finding.score))
         found.setdefault(finding.sentence, []).append((finding.score, mark))
     return {n: tuple(mark for _, mark in sorted(entries, key=lambda entry: -entry[0])) for n, entries in found.items()}
 
@@ -183,7 +183,7 @@ def _groups(
         return block.region, (*block.heading_path, *own)
 
     for (region, path), sentences in groupby(marks, key=place):
-        name = tuple(_shown(heading) for heading in path) or (f"No heading ({_REGION_WORDS[region]})",)
+        name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({_REGION_WORDS[region]})",)
         yield name, tuple(_entry(result.sentences[n], marks[n]) for n in sentences)
 
 
@@ -194,7 +194,7 @@ def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
         place.append("in quotation marks")
     if block.hidden:
         place.append(HIDDEN_WORDS)
-    return _Entry(quote=_shown(sentence.text), place=", ".join(place), marks=marks)
+    return _Entry(quote=visible_controls(sentence.text), place=", ".join(place), marks=marks)
 
 
 def _runs(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[_Run]:
@@ -216,7 +216,9 @@ def _pieces(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator
         for n, entry in entries:
             sentence = entry.sentence
             gap = result.page.text[at : sentence.start]
-            words.append(_Words(gap=_shown(gap), text=_shown(sentence.text), marks=marks.get(n, ())))
+            words.append(
+                _Words(gap=visible_controls(gap), text=visible_controls(sentence.text), marks=marks.get(n, ()))
+            )
             at = sentence.end
         yield block, _Piece(kind=block.kind, level=block.level or 2, words=tuple(words))
 
@@ -227,16 +229,6 @@ def _totals(report: Report) -> dict[str, int]:
     for result in report.pages:
         totals.update(by_label(result, report.settings.labels))
     return {label: totals[label] for label in report.settings.labels}
-
-
-def _percent(score: float) -> int:
-    # 99.6 % would round to a certainty that no model has.
-    return min(max(round(score * 100), 1), 99)
-
-
-def _shown(text: str) -> str:
-    # A file name may hold bytes that are no UTF-8; they come as lone surrogates, which no file can hold.
-    return visible_controls(replace_unencodable(text))
 
 
 # --- the template ---------------------------------------------------------------------------------------------

@@ -80,19 +80,30 @@ def summary_line(result: PageResult, labels: Sequence[str]) -> str:
     counts = ", ".join(
         f"{count} {label_info()[label].display.lower()}" for label, count in by_label(result, labels).items() if count
     )
-    said = f"{labelled} of {total} {'sentence' if total == 1 else 'sentences'} carry a label"
+    said = (
+        f"{labelled} of {total} {'sentence' if total == 1 else 'sentences'} "
+        f"{'carries' if labelled == 1 or total == 1 else 'carry'} a label"
+    )
     return f"{said}: {counts}." if counts else f"{said}."
 
 
+def percent(score: float) -> int:
+    """Return a score as a whole percentage, 1 to 99: no model has the certainty of 0 or 100."""
+    return min(max(round(score * 100), 1), 99)
+
+
 def visible_controls(text: str) -> str:
-    """Replace control and direction-changing characters, which a terminal or browser would obey, by U+FFFD."""
+    """Replace by U+FFFD what a terminal or browser would obey, and what no file can hold.
+
+    These are control and direction-changing characters, and lone surrogates (a file's name can have them).
+    """
     return "".join(
         "\ufffd"
-        if (unicodedata.category(character) == "Cc" and character != "\n") or character in _DIRECTION
+        if (unicodedata.category(character) in {"Cc", "Cs"} and character != "\n") or character in _DIRECTION
         else character
         for character in text
     )
 
 
 # Bidirectional overrides and isolates: they can make a quote read backwards ("Trojan source", CVE-2021-42574).
-_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")

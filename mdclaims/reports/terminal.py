@@ -16,8 +16,9 @@ from rich.text import Text
 from mdclaims.findings.findings import PageResult, ScoredSentence
 from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
-from mdclaims.reports.report import Report, settings_line, summary_line, visible_controls
+from mdclaims.reports.report import Report, percent, settings_line, summary_line, visible_controls
 
+# The longest display name, a percentage, the bar.
 _MARGIN_WIDTH = 28
 # Below this the margin would leave too little for the text: labels then stand above their sentence.
 _NARROW = 76
@@ -102,16 +103,11 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Block]]:
 def _margin(entry: ScoredSentence) -> Text:
     lines = [
         Text.assemble(
-            (label_info()[label].display, label_info()[label].colour), f" {_percent(entry.scores[label])}", " ▌"
+            (label_info()[label].display, label_info()[label].colour), f" {percent(entry.scores[label]):>2}%", " ▌"
         )
         for label in entry.labels
     ]
     return Text("\n").join(lines)
-
-
-def _percent(score: float) -> str:
-    # 99.6 % would round to a certainty that no model has.
-    return f"{min(max(round(score * 100), 1), 99):2d}%"
 
 
 def _marked(text: str, entry: ScoredSentence) -> Text:
