@@ -350,16 +350,23 @@ def train_command(
     ship: Annotated[
         bool, typer.Option("--ship", help="Make it the shipped model: replace models/ and the pin in this checkout.")
     ] = False,
+    vectors: Annotated[
+        Path | None,
+        typer.Option("--vectors", metavar="FILE", help="Word vectors to use; default: those of the shipped model."),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Train a model on the splits train and dev, measure it on test, and write its folder.
 
     The same corpus and versions give the same bytes.
     """
+    from mdclaims.model.persistence import load_model
     from mdclaims.model.training import ship as ship_model
     from mdclaims.model.training import train, write_model
+    from mdclaims.model.vectors import read_vectors
 
-    trained = train(corpus, version=version or _version())
+    words = read_vectors(vectors) if vectors else load_model().classifier.vectors
+    trained = train(corpus, version=version or _version(), vectors=words)
     name = f"{trained.meta['name']}-{trained.meta['version']}"
     if ship:
         typer.echo(f"mdclaims: shipped {ship_model(trained, Path.cwd())}", err=True)

@@ -81,12 +81,13 @@ def test_shape_type_and_width(extractor):
 
 
 def test_width_is_the_sum_of_the_blocks(extractor):
-    assert list(extractor.blocks) == ["word", "char", "heading", "item_heading", "previous", "next", "dense"]
+    assert list(extractor.blocks) == ["word", "char", "heading", "item_heading", "previous", "next", "dense", "vector"]
     assert extractor.blocks["word"] == 2**12
     assert extractor.blocks["char"] == 2**11
     assert extractor.blocks["heading"] == extractor.blocks["item_heading"] == 2**9
     assert extractor.blocks["previous"] == extractor.blocks["next"] == 2**8
     assert extractor.blocks["dense"] == len(extractor.dense_names) > 0
+    assert extractor.blocks["vector"] == 0  # these settings use no word vectors
     assert extractor.width == sum(extractor.blocks.values())
 
 
@@ -116,9 +117,9 @@ def test_an_ngram_longer_than_the_text_is_left_out(extractor):
 
 def test_rows_of_the_hashed_blocks_have_unit_length(extractor):
     matrix = extractor.transform([SentenceInput("Laser melts fat.", heading="Why it works", previous="One two three.")])
-    for name in ("word", "heading", "previous"):
+    for name, weight in (("word", extractor.settings.word_weight), ("heading", 1.0), ("previous", 1.0)):
         length = np.linalg.norm(block(extractor, matrix, name)[0])
-        assert length == pytest.approx(1.0, abs=1e-6), name
+        assert length == pytest.approx(weight, abs=1e-5), name
 
 
 # --- equal inputs, equal rows -----------------------------------------------------------------------------------

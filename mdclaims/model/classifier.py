@@ -20,6 +20,7 @@ from mdclaims.labels import LABELS
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
+from mdclaims.model.vectors import WordVectors
 
 Scores = npt.NDArray[np.float64]
 
@@ -64,6 +65,8 @@ class ClaimClassifier:
         In the order of `labels`.
     thresholds : mapping of str to mapping of str to float
         ``thresholds[mode][label]``: a sentence carries the label at or above it.
+    vectors : WordVectors, optional
+        Where the settings give them dimensions.
     """
 
     labels: tuple[str, ...]
@@ -71,17 +74,18 @@ class ClaimClassifier:
     columns: npt.NDArray[np.int32]
     classifiers: tuple[LabelClassifier, ...]
     thresholds: Mapping[str, Mapping[str, float]]
+    vectors: WordVectors | None = None
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the extractor, which holds the pipeline, and the thresholds, which meta.json holds."""
-        return {**self.__dict__, "_extractor": None, "thresholds": {}}
+        """Leave out the extractor, which holds the pipeline, and what has a file of its own in the model folder."""
+        return {**self.__dict__, "_extractor": None, "thresholds": {}, "vectors": None}
 
     @property
     def extractor(self) -> FeatureExtractor:
         """The feature extractor, made when first used."""
         if self._extractor is None:
-            self._extractor = FeatureExtractor(shared_pipeline(), self.settings)
+            self._extractor = FeatureExtractor(shared_pipeline(), self.settings, self.vectors)
         return self._extractor
 
     def features(self, inputs: Sequence[SentenceInput]) -> sparse.csr_matrix:

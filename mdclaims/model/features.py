@@ -21,6 +21,7 @@ from spacy.language import Language
 
 from mdclaims.language.cues import CueMatcher
 from mdclaims.language.sentences import SentenceInput
+from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
 
 Hashes = npt.NDArray[np.uint64]
@@ -46,6 +47,12 @@ class FeatureSettings:
         Lengths of the word n-grams.
     char_orders : tuple of int
         Lengths of the character n-grams, within one word and its boundaries.
+    word_weight, char_weight, vector_weight : float
+        Lengths of these blocks' rows: how much the regularisation lets each say. Of 1, 2, 3 and 6, in folds
+        grouped by site on train and dev, 3 for all gave the best mean average precision (0.885; 1, 1, 3: 0.869;
+        without vectors: 0.857).
+    vector_dimensions : int
+        Of the word vectors that the model brings along; 0 for none.
     """
 
     word_bits: int = 17
@@ -54,6 +61,10 @@ class FeatureSettings:
     context_bits: int = 13
     word_orders: tuple[int, ...] = (1, 2, 3)
     char_orders: tuple[int, ...] = (3, 4, 5)
+    word_weight: float = 3.0
+    char_weight: float = 3.0
+    vector_weight: float = 3.0
+    vector_dimensions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +83,15 @@ class FeatureExtractor:
     nlp : Language
         The pipeline of `language.pipeline`; its vocabulary caches the words.
     settings : FeatureSettings
+    vectors : WordVectors, optional
+        Needed if the settings give them dimensions.
     """
 
-    def __init__(self, nlp: Language, settings: FeatureSettings) -> None:
+    def __init__(self, nlp: Language, settings: FeatureSettings, vectors: WordVectors | None = None) -> None:
+        if (vectors.dimensions if vectors else 0) != settings.vector_dimensions:
+            raise ValueError(f"the settings want vectors of {settings.vector_dimensions} dimensions")
         self.settings = settings
+        self._vectors = vectors
         self._nlp = nlp
         self._cues = CueMatcher(nlp)
         self._char_ids: dict[int, npt.NDArray[np.int32]] = {}
@@ -95,6 +111,7 @@ class FeatureExtractor:
             "previous": 1 << bits.context_bits,
             "next": 1 << bits.context_bits,
             "dense": len(self._dense_names),
+            "vector": bits.vector_dimensions,
         }
 
     @property
@@ -158,6 +175,11 @@ class FeatureExtractor:
             _hashed([text.norms for text in following], (1,), bits.context_bits),
             sparse.csr_matrix(self._dense(inputs, sentence, heading, previous, following, is_item)),
         ]
+        blocks[0] *= np.float32(bits.word_weight)
+        blocks[1] *= np.float32(bits.char_weight)
+        if self._vectors is not None:
+            means = self._vectors.means([text.norms for text in sentence])
+            blocks.append(sparse.csr_matrix(means * np.float32(bits.vector_weight)))
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def _tokenise(self, inputs: Sequence[SentenceInput]) -> dict[str, _Text]:

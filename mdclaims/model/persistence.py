@@ -6,6 +6,7 @@ joblib runs code on load, so a folder is trusted only if its digest is the one p
 A model folder ``<name>-<version>/`` holds::
 
     classifier.joblib   the `ClaimClassifier`
+    vectors.joblib      the `WordVectors`, where the model uses them
     meta.json           name, version, labels, thresholds, training data, library versions, scores
     README.md           the model card, generated from meta.json
 """
@@ -26,6 +27,7 @@ from mdclaims.config import MODES
 from mdclaims.errors import ModelError
 from mdclaims.labels import LABELS
 from mdclaims.model.classifier import ClaimClassifier
+from mdclaims.model.vectors import VECTORS_FILE, read_vectors, write_vectors
 
 FORMAT_VERSION = 1
 """Raised when older or newer code could not read a model folder any more."""
@@ -33,7 +35,7 @@ FORMAT_VERSION = 1
 CLASSIFIER_FILE = "classifier.joblib"
 META_FILE = "meta.json"
 CARD_FILE = "README.md"
-MODEL_FILES = frozenset({CLASSIFIER_FILE, META_FILE, CARD_FILE})
+MODEL_FILES = frozenset({CLASSIFIER_FILE, VECTORS_FILE, META_FILE, CARD_FILE})
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def save_model(classifier: ClaimClassifier, meta: dict[str, Any], card: str, fol
 
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(classifier, folder / CLASSIFIER_FILE, compress=("zlib", 9))
+    if classifier.vectors is not None:
+        write_vectors(classifier.vectors, folder / VECTORS_FILE)
     (folder / META_FILE).write_text(
         json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
     )
@@ -215,4 +219,6 @@ def _read_classifier(folder: Path, meta: dict[str, Any]) -> ClaimClassifier:
     if not isinstance(classifier, ClaimClassifier) or classifier.labels != LABELS:
         raise ModelError(f"{path} holds no mdclaims classifier; pass a folder that `mdclaims train` wrote")
     classifier.thresholds = meta["thresholds"]
+    if classifier.settings.vector_dimensions:
+        classifier.vectors = read_vectors(folder / VECTORS_FILE)
     return classifier

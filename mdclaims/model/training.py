@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed_version
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +25,7 @@ from mdclaims.model.corpus import SPLITS, CorpusDocument, corpus_digest, read_co
 from mdclaims.model.evaluation import Evaluation, evaluate, label_matrix
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
 from mdclaims.model.persistence import FORMAT_VERSION, MODEL_FILES, save_model, write_pin
+from mdclaims.model.vectors import WordVectors
 
 MODEL_NAME = "en_claims"
 
@@ -36,8 +37,8 @@ class TrainingSettings:
     Attributes
     ----------
     inverse_regularisation : float
-        C of the logistic regressions. Swept over 0.3, 1, 2, 3, 10 by mean average precision in folds grouped
-        by site on train and dev; 2 and 3 were level, and the smaller was taken.
+        C of the logistic regressions. Swept over 0.5, 1 and 2 by mean average precision in folds grouped by
+        site on train and dev, together with the weights of `FeatureSettings`; 1 and 2 were level.
     minimum_documents : int
         A feature column must occur in this many training sentences to be kept.
     folds : int
@@ -47,7 +48,7 @@ class TrainingSettings:
     seed : int
     """
 
-    inverse_regularisation: float = 2.0
+    inverse_regularisation: float = 1.0
     minimum_documents: int = 2
     folds: int = 5
     screen_recall: float = 0.95
@@ -73,7 +74,9 @@ class TrainedModel:
     card: str
 
 
-def train(corpus: Path, *, version: str, settings: TrainingSettings | None = None) -> TrainedModel:
+def train(
+    corpus: Path, *, version: str, settings: TrainingSettings | None = None, vectors: WordVectors | None = None
+) -> TrainedModel:
     """Train on the splits train and dev of a corpus, and measure on its split test.
 
     Parameters
@@ -83,6 +86,7 @@ def train(corpus: Path, *, version: str, settings: TrainingSettings | None = Non
     version : str
         The model's version.
     settings : TrainingSettings, optional
+    vectors : WordVectors, optional
 
     Raises
     ------
@@ -96,14 +100,18 @@ def train(corpus: Path, *, version: str, settings: TrainingSettings | None = Non
     if empty:
         raise CorpusError(f"{corpus}: no document in split {empty[0]}; give every document train, dev or test")
     fitting = parts["train"] + parts["dev"]
-    classifier, out_of_fold = fit(fitting, settings)
+    classifier, out_of_fold = fit(fitting, settings, vectors=vectors)
     test = evaluate(parts["test"], classifier, mode="balanced")
     meta = _meta(corpus, version, settings, parts, classifier, out_of_fold, test)
     return TrainedModel(classifier=classifier, meta=meta, card=render_card(meta))
 
 
 def fit(
-    documents: Sequence[CorpusDocument], settings: TrainingSettings, features: FeatureSettings | None = None
+    documents: Sequence[CorpusDocument],
+    settings: TrainingSettings,
+    features: FeatureSettings | None = None,
+    *,
+    vectors: WordVectors | None = None,
 ) -> tuple[ClaimClassifier, Scores]:
     """Fit a classifier and return it with its out-of-fold scores.
 
@@ -113,13 +121,13 @@ def fit(
     scores : array of float64
         Shape (sentences, 4): each sentence scored by a regression that had not seen its site.
     """
-    features = features or FeatureSettings()
+    features = replace(features or FeatureSettings(), vector_dimensions=vectors.dimensions if vectors else 0)
     inputs = [entry for document in documents for entry in document.inputs()]
     gold = label_matrix(documents)
     sites = np.array([document.site for document in documents for _ in document.sentences()])
     if len(set(sites)) < settings.folds:
         raise CorpusError(f"only {len(set(sites))} sites to train on; {settings.folds} folds need a site each")
-    matrix = FeatureExtractor(shared_pipeline(), features).transform(inputs)
+    matrix = FeatureExtractor(shared_pipeline(), features, vectors).transform(inputs)
     frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_documents
     columns: npt.NDArray[np.int32] = np.flatnonzero(frequent).astype(np.int32)
     matrix = select_columns(matrix, columns)
@@ -144,7 +152,12 @@ def fit(
     thresholds = choose_thresholds(gold, out_of_fold, settings)
     return (
         ClaimClassifier(
-            labels=LABELS, settings=features, columns=columns, classifiers=tuple(classifiers), thresholds=thresholds
+            labels=LABELS,
+            settings=features,
+            columns=columns,
+            classifiers=tuple(classifiers),
+            thresholds=thresholds,
+            vectors=vectors,
         ),
         out_of_fold,
     )
@@ -223,6 +236,9 @@ def _meta(
             },
         },
         "features": {**asdict(classifier.settings), "columns": len(classifier.columns)},
+        "vectors": None
+        if classifier.vectors is None
+        else {"words": len(classifier.vectors.keys), "source": classifier.vectors.source},
         "training": asdict(settings),
         "thresholds": {mode: dict(row) for mode, row in classifier.thresholds.items()},
         "out_of_fold": _modes(gold, out_of_fold, classifier),
