@@ -21,3 +21,8 @@ def pytest_collection_modifyitems(items):
 def nlp():
     """The pipeline, built once; no test changes it."""
     return create_pipeline()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write the golden reports anew")
+    parser.addoption("--lower-gate", action="store_true", help="take this model's figures as the quality gate's floors")
