@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from mdclaims.errors import ModelError
 
@@ -64,13 +65,12 @@ class WordVectors:
         at = np.minimum(np.searchsorted(self.keys, flat), len(self.keys) - 1)
         known = self.keys[at] == flat
         owner = np.repeat(np.arange(len(rows)), lengths)[known]
-        sums = np.zeros((len(rows), self.dimensions), np.float32)
-        if len(owner):
-            # `owner` ascends, so each text's words lie together and reduceat sums them without a loop.
-            starts = np.flatnonzero(np.diff(owner, prepend=-1))
-            # Small integers: the sum is exact, so that it does not depend on the batch.
-            sums[owner[starts]] = np.add.reduceat(self.table[at[known]].astype(np.int32), starts, axis=0)
-        sums *= self.scale
+        words, columns = np.unique(at[known], return_inverse=True)
+        counts = sparse.csr_matrix(
+            (np.ones(len(columns), np.float32), (owner, columns)), shape=(len(rows), len(words)), dtype=np.float32
+        )
+        # Sums of small integers are exact in float32, so that they do not depend on the batch.
+        sums: npt.NDArray[np.float32] = (counts @ self.table[words].astype(np.float32)) * self.scale
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         np.divide(sums, norms, out=sums, where=norms > 0)
         return sums
