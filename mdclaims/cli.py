@@ -118,11 +118,14 @@ def check_command(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Report only this label; can be repeated.")
     ] = None,
-    as_format: Annotated[InputFormat, typer.Option("--as", help="Format of standard input.")] = InputFormat.text,
+    as_format: Annotated[
+        InputFormat | None, typer.Option("--as", help="Format of standard input; text if not given.")
+    ] = None,
     fail_on: Annotated[
         FailOn,
         typer.Option(
-            "--fail-on", help="Exit with 1 on findings of this priority or above; every finding is info for now."
+            "--fail-on",
+            help="Exit with 1 from this priority on; findings have no priority yet and count as info.",
         ),
     ] = FailOn.info,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings.")] = False,
@@ -145,10 +148,16 @@ def check_command(
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
     inputs, unreadable = _expand(paths)
+    if as_format is not None and None not in inputs:
+        raise UsageError("--as is for standard input; pass - to read it, files go by their suffix")
+    if trust_model and model is None:
+        raise UsageError("--trust-model needs --model DIR; the shipped model needs no trust")
     from mdclaims.findings.screening import load
 
     screener = load(model, trust_model=trust_model, settings=settings)
-    report = _check(screener, inputs, unreadable, as_format=as_format, skip_hidden=skip_hidden, debug=debug)
+    report = _check(
+        screener, inputs, unreadable, as_format=as_format or InputFormat.text, skip_hidden=skip_hidden, debug=debug
+    )
     _write(report, format, output)
     raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
 
@@ -174,11 +183,16 @@ def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
     errors: list[InputError] = []
     for name in paths:
         path = Path(name)
+        if not name:
+            raise UsageError("an empty path; pass a file, a folder or -")
         if name == "-":
             inputs.append(None)
         elif not _exists(path) and name.startswith(("http://", "https://", "www.")):
             raise UsageError(f"{name} is an address; check reads files: save the page as HTML and pass the file")
         elif _exists(path) and path.is_dir():
+            if not os.access(path, os.R_OK | os.X_OK):
+                errors.append(InputError(replace_unencodable(name), "may not be opened; check the permissions"))
+                continue
             found = sorted(file for file in path.rglob("*") if format_of(file) and file.is_file())
             inputs += found
             if not found:
@@ -194,7 +208,7 @@ def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
             inputs.append(path)
     if inputs.count(None) > 1:
         raise UsageError("standard input (-) can be read only once")
-    return inputs, errors
+    return list(dict.fromkeys(inputs)), errors
 
 
 def _exists(path: Path) -> bool:
@@ -237,6 +251,7 @@ def _check(
         thresholds=screener.thresholds,
         pages=tuple(pages),
         errors=tuple(errors),
+        skip_hidden=skip_hidden,
     )
 
 
@@ -263,13 +278,18 @@ def _write(report: Report, format: ReportFormat, output: str | None) -> None:
         _print(_render(report, format, width=width, colour=colour))
         return
     for error in report.errors:
-        typer.echo(f"mdclaims: not read: {error.source}: {error.error}", err=True)
+        _talk(f"mdclaims: not read: {error.source}: {error.error}")
     path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
-        for name, part in _one_by_one(report):
-            _save(path / f"{name}{_SUFFIX[format]}", _render(part, format))
-        return
-    _save(path, _render(report, format))
+    several = len(report.pages) > 1 and not path.suffix
+    if path.is_dir() or several or output.endswith(("/", os.sep)):
+        targets = [(path / f"{name}{_SUFFIX[format]}", part) for name, part in _one_by_one(report)]
+    else:
+        targets = [(path, report)]
+    for target, _ in targets:
+        if any(_same_file(target, Path(page.page.source)) for page in report.pages):
+            raise UsageError(f"{target} is an input; choose another --output")
+    for target, part in targets:
+        _save(target, _render(part, format))
 
 
 def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
@@ -281,13 +301,17 @@ def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
         yield stem if used[stem] == 1 else f"{stem}-{used[stem]}", replace(report, pages=(page,), errors=())
 
 
+def _same_file(one: Path, other: Path) -> bool:
+    return _exists(one) and _exists(other) and one.samefile(other)
+
+
 def _save(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageError(f"cannot write {path} ({error.strerror or error}); choose another --output") from error
-    typer.echo(f"mdclaims: wrote {path}", err=True)
+    _talk(f"mdclaims: wrote {path}")
 
 
 def _render(report: Report, format: ReportFormat, *, width: int | None = None, colour: bool = False) -> str:
@@ -369,10 +393,10 @@ def train_command(
     trained = train(corpus, version=version or _version(), vectors=words)
     name = f"{trained.meta['name']}-{trained.meta['version']}"
     if ship:
-        typer.echo(f"mdclaims: shipped {ship_model(trained, Path.cwd())}", err=True)
+        _talk(f"mdclaims: shipped {ship_model(trained, Path.cwd())}")
     else:
         digest = write_model(trained, output)
-        typer.echo(f"mdclaims: wrote {output / name}, sha256 {digest}", err=True)
+        _talk(f"mdclaims: wrote {output / name}, sha256 {digest}")
     test = trained.meta["test"]
     typer.echo(f"macro-F1 on test, mode {test['mode']}: {test['macro_f1'][0]:.3f}")
 
@@ -411,6 +435,11 @@ def evaluate_command(
         documents = [document for document in documents if document.split == split]
     if not documents:
         raise UsageError("no document to evaluate; check the files and --split")
+    seen = sum(document.split in {"train", "dev"} for document in documents)
+    if seen:
+        _talk(
+            f"mdclaims: {seen} of {len(documents)} documents are marked train or dev; a model fitted on them looks better"
+        )
     result = evaluate(
         documents, load_model(model, trust=trust_model).classifier, mode=mode.value, end_to_end=end_to_end
     )
@@ -518,6 +547,13 @@ def corpus_figures_command(
 # --- running ------------------------------------------------------------------------------------------------------
 
 
+def _talk(text: str) -> None:
+    """Write one line to standard error; names of files must not reach the terminal as commands."""
+    from mdclaims.reports.report import one_line
+
+    typer.echo(one_line(text), err=True)
+
+
 def _version() -> str:
     from importlib.metadata import version
 
@@ -537,7 +573,7 @@ def run(arguments: list[str]) -> int:
     except MdclaimsError as error:
         if debug:
             traceback.print_exc()
-        typer.echo(f"mdclaims: {error}", err=True)
+        _talk(f"mdclaims: {error}")
         return error.exit_code
     except BrokenPipeError:
         # The reader has seen enough ("| head"); nothing more can be written, not even at exit.
@@ -559,5 +595,5 @@ def _unexpected(error: Exception, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     name = type(error).__name__
-    typer.echo(f"mdclaims: internal error ({name}: {error}); run again with --debug and report the traceback", err=True)
+    _talk(f"mdclaims: internal error ({name}: {error}); run again with --debug and report the traceback")
     return ExitCode.INTERNAL

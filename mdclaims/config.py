@@ -17,6 +17,7 @@ from mdclaims.reading import Limits
 
 MODES: tuple[str, ...] = ("balanced", "edit", "screen")
 
+_LARGEST = 2**40
 _LIMIT_KEYS = ("max_bytes", "max_chars", "max_depth")
 KEYS: tuple[str, ...] = ("mode", "labels", *_LIMIT_KEYS)
 
@@ -41,6 +42,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise UsageError(f"unknown mode {self.mode!r}; choose one of {', '.join(MODES)}")
+        if not self.labels:
+            raise UsageError(f"no label to report; choose from {', '.join(LABELS)}")
         unknown = [label for label in self.labels if label not in LABELS]
         if unknown:
             raise UsageError(f"unknown label {unknown[0]!r}; choose from {', '.join(LABELS)}")
@@ -57,16 +60,16 @@ def load_settings(path: Path) -> Settings:
     """
     try:
         with path.open("rb") as stream:
-            table = tomllib.load(stream)
+            table: Any = tomllib.load(stream)
     except OSError as error:
         raise UsageError(f"config {path} cannot be read ({error.strerror or error}); check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"config {path} is not valid TOML: {error}") from error
-    if path.name == "pyproject.toml" or set(table) == {"tool"}:
-        for key in ("tool", "mdclaims"):
-            table = table.get(key, {})
-            if not isinstance(table, dict):
-                raise UsageError(f"config {path}: [tool.mdclaims] must be a table")
+    if path.name == "pyproject.toml" or "tool" in table:
+        tools = table.get("tool")
+        table = tools.get("mdclaims") if isinstance(tools, dict) else None
+        if not isinstance(table, dict):
+            raise UsageError(f"config {path} has no table [tool.mdclaims]; add it, or pass another file")
     return _settings(table, path)
 
 
@@ -78,8 +81,8 @@ def _settings(table: dict[str, Any], path: Path) -> Settings:
     for key in _LIMIT_KEYS:
         if key in table:
             value = table[key]
-            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-                raise UsageError(f"config {path}: {key} must be a whole number above 0, not {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST:
+                raise UsageError(f"config {path}: {key} must be a whole number from 1 to {_LARGEST:,}, not {value!r}")
             limits[key] = value
     labels = table.get("labels", list(LABELS))
     mode = table.get("mode", "balanced")

@@ -93,8 +93,8 @@ def test_columns_are_ascending_and_within_the_features():
 
 def test_a_column_needs_two_training_sentences():
     documents = tiny_split("train", "dev")
-    rare = fit(documents, TrainingSettings(minimum_documents=1), SMALL_FEATURES)[0]
-    common = fit(documents, TrainingSettings(minimum_documents=4), SMALL_FEATURES)[0]
+    rare = fit(documents, TrainingSettings(minimum_sentences=1), SMALL_FEATURES)[0]
+    common = fit(documents, TrainingSettings(minimum_sentences=4), SMALL_FEATURES)[0]
     assert set(common.columns) < set(tiny_classifier().columns) < set(rare.columns)
 
 

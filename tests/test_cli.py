@@ -489,10 +489,10 @@ def test_options_beat_the_config(drafts, capsys):
         ('labels = ["claim"]', "config c.toml: unknown label 'claim'"),
         ('labels = "call_to_action"', "config c.toml: labels must be a list"),
         ("labels = [1]", "config c.toml: labels must be a list"),
-        ("max_bytes = 0", "config c.toml: max_bytes must be a whole number above 0, not 0"),
+        ("max_bytes = 0", "config c.toml: max_bytes must be a whole number from 1 to 1,099,511,627,776, not 0"),
         ("max_bytes = -1", "max_bytes must be a whole number"),
         ("max_bytes = true", "max_bytes must be a whole number"),
-        ('max_chars = "1"', "max_chars must be a whole number above 0, not '1'"),
+        ('max_chars = "1"', "max_chars must be a whole number from 1 to 1,099,511,627,776, not '1'"),
         ("max_depth = 1.5", "max_depth must be a whole number"),
     ],
 )
@@ -795,3 +795,57 @@ class Stdin:
 sys.stdin = Stdin()
 cli.main()
 """
+
+
+def test_an_output_never_replaces_an_input(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.txt").write_text("It relieves pain.", encoding="utf-8")
+    assert run(["check", "draft.txt", "--output", "./draft.txt"]) == 2
+    assert "is an input" in capsys.readouterr().err
+    assert Path("draft.txt").read_text(encoding="utf-8") == "It relieves pain."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", ""], "an empty path"),
+        (["check", "--as", "html", "draft.txt"], "--as is for standard input"),
+        (["check", "--trust-model", "draft.txt"], "--trust-model needs --model"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(arguments, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.txt").write_text("It relieves pain.", encoding="utf-8")
+    assert run(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_config_without_labels_is_no_all_clear(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.txt").write_text("It relieves pain.", encoding="utf-8")
+    Path("c.toml").write_text("labels = []", encoding="utf-8")
+    assert run(["check", "--config", "c.toml", "draft.txt"]) == 2
+    assert "no label to report" in capsys.readouterr().err
+
+
+def test_a_config_in_a_pyproject_is_read_beside_other_tables(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("draft.txt").write_text("It relieves pain.", encoding="utf-8")
+    Path("pyproject.toml").write_text('[project]\nname = "x"\n[tool.mdclaims]\nmode = "edit"\n', encoding="utf-8")
+    assert run(["check", "--exit-zero", "--config", "pyproject.toml", "draft.txt"]) == 0
+    assert capsys.readouterr().out.startswith("Mode: edit")
+    Path("other.toml").write_text("[tool.black]\nline-length = 3\n", encoding="utf-8")
+    assert run(["check", "--config", "other.toml", "draft.txt"]) == 2
+    assert "has no table [tool.mdclaims]" in capsys.readouterr().err
+
+
+def test_names_of_files_never_reach_the_terminal_as_commands(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a\x1b[31m.txt").write_text("It relieves pain.", encoding="utf-8")
+    assert run(["check", "--exit-zero", "--output", "out/", "a\x1b[31m.txt"]) == 0
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_evaluating_on_training_text_says_so(capsys):
+    run(["evaluate", str(ROOT / "tests/data/tiny_corpus.jsonl")])
+    assert "are marked train or dev" in capsys.readouterr().err

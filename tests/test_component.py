@@ -9,7 +9,7 @@ import spacy
 from helpers import ACTION, EFFICACY, LABELS, SAFETY, run_python, stub_screener
 from spacy.tokens import Doc, Span
 
-from mdclaims.errors import ModelError, UsageError
+from mdclaims.errors import UsageError
 from mdclaims.findings.component import FINDINGS_KEY, SENTENCES_KEY, MdclaimsComponent
 
 TEXT = "The laser [e90] relieves pain. It is [s90][a90] safe.\n\nWe close early."
@@ -155,9 +155,11 @@ def test_a_wrong_mode_is_refused():
         spacy.blank("en").add_pipe("mdclaims", config={"mode": "strict"})
 
 
-def test_an_unknown_model_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="is not a folder"):
-        spacy.blank("en").add_pipe("mdclaims", config={"model": str(tmp_path / "gone")})
+@pytest.mark.parametrize("key", ["model", "trust_model"])
+def test_a_config_can_name_no_model(key):
+    # A pipeline's config file reaches the factory, and loading a model runs its code.
+    with pytest.raises(Exception, match=f"mdclaims -> {key}"):
+        spacy.blank("en").add_pipe("mdclaims", config={key: "x"})
 
 
 def test_the_config_of_a_pipeline_can_be_written_and_read(shipped):

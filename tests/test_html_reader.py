@@ -148,7 +148,7 @@ KINDS = {
     "comments": ("<p>y<!-- no -->es</p><!-- <p>no</p> -->", [("paragraph", "yes")]),
     # broken
     "unclosed": ("<p>One<b>two<p>three", [("paragraph", "Onetwo"), ("paragraph", "three")]),
-    "crossed": ("<p><b>One<i>two</b>three</i></p>", [("paragraph", "Onetwo three")]),
+    "crossed": ("<p><b>One<i>two</b>three</i></p>", [("paragraph", "Onetwothree")]),
     "stray ends": ("</div><p>One</span></p></p></body>two", [("paragraph", "One"), ("paragraph", "two")]),
     "cell without table": ("<td>One</td>", [("paragraph", "One")]),
     "half a tag": ("<p>One</p><a href='", [("paragraph", "One")]),
@@ -475,13 +475,13 @@ def test_selectors_hold_for_any_nesting_of_blocks(markup):
 
 @pytest.mark.parametrize("tag", ["div", "span", "b", "blockquote", "section", "ul><li"])
 def test_deep_nesting_keeps_its_text(tag):
-    page = read("<p>top</p>" + f"<{tag}>" * 5000 + "deep")
+    page = read("<p>top</p>" + f"<{tag}>" * 1500 + "deep")
     assert page.text == "top\n\ndeep"
 
 
 def test_deep_blocks_have_a_selector():
-    page = read("<div>" * 5000 + "deep")
-    assert [block.selector for block in page.blocks] == ["html > body" + " > div:nth-of-type(1)" * 5000]
+    page = read("<div>" * 1500 + "deep")
+    assert [block.selector for block in page.blocks] == ["html > body" + " > div:nth-of-type(1)" * 1500]
 
 
 def test_nesting_over_the_limit_is_refused():
@@ -491,8 +491,8 @@ def test_nesting_over_the_limit_is_refused():
 
 
 def test_the_default_depth_limit_is_named():
-    with pytest.raises(ReadError, match=r"max_depth = 20,000"):
-        read("<div>" * 20_001 + "a")
+    with pytest.raises(ReadError, match=r"max_depth = 2,000"):
+        read("<div>" * 2_001 + "a")
 
 
 def test_many_siblings_are_not_deep():

@@ -100,6 +100,7 @@ def test_all_keys_of_the_contract_are_there():
         "thresholds": STUB_THRESHOLDS["balanced"],
         "labels": list(LABELS),
         "jurisdictions": [],
+        "skip_hidden": False,
     }
     assert data["errors"] == [{"source": "gone.txt", "error": "does not exist"}]
     (page,) = data["pages"]

@@ -132,7 +132,7 @@ def test_max_chars(format):
 
 
 def test_the_default_limits():
-    assert Limits() == Limits(max_bytes=20_000_000, max_chars=5_000_000, max_depth=20_000)
+    assert Limits() == Limits(max_bytes=20_000_000, max_chars=5_000_000, max_depth=2_000)
 
 
 # --- what is no text ------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 from helpers import (
     ACTION,
@@ -308,3 +311,33 @@ def test_labels_of_the_settings_are_in_their_order():
 def test_an_unknown_name_of_the_package():
     with pytest.raises(AttributeError, match="no attribute 'scan'"):
         _ = mdclaims.scan
+
+
+def test_screening_survives_pickling_and_copying():
+    screener = mdclaims.load()
+    text = "Laser therapy melts stubborn fat. We open at nine."
+    wanted = [entry.scores for entry in screener.screen_text(text).sentences]
+    assert len(wanted) == 2
+    for again in (pickle.loads(pickle.dumps(screener)), copy.deepcopy(screener)):
+        assert [entry.scores for entry in again.screen_text(text).sentences] == wanted
+
+
+def test_screening_takes_a_path_as_text(tmp_path):
+    with pytest.raises(ModelError, match="is not a folder"):
+        mdclaims.load(str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("text", ["------", "\u276f", "\u2192 * \u2192"])
+def test_screening_gives_no_label_to_what_has_no_word(text):
+    (entry,) = mdclaims.load().screen_text(f"{text} ").sentences
+    assert not entry.labels
+    assert set(entry.scores.values()) == {0}
+
+
+def test_screening_notes_what_is_not_english():
+    screener = mdclaims.load()
+    german = "Unsere Behandlung heilt Arthrose in wenigen Wochen. Ohne Operation, ohne Tabletten und ohne Risiko."
+    assert "does not look like English" in screener.screen_text(german).page.notes[0]
+    english = "We treat the joint without surgery, and most of our patients walk better within a month or two."
+    assert not screener.screen_text(english).page.notes
+    assert not screener.screen_text("Botox Filler Peel").page.notes

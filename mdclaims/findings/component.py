@@ -6,7 +6,6 @@ top; the model is loaded when the component is made.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spacy.language import Language
@@ -19,9 +18,12 @@ FINDINGS_KEY = "mdclaims"
 SENTENCES_KEY = "mdclaims_sentences"
 
 
-@Language.factory("mdclaims", default_config={"mode": "balanced", "model": None, "trust_model": False})
-def create_mdclaims(nlp: Language, name: str, mode: str, model: str | None, trust_model: bool) -> MdclaimsComponent:
-    """Return the component.
+@Language.factory("mdclaims", default_config={"mode": "balanced"})
+def create_mdclaims(nlp: Language, name: str, mode: str) -> MdclaimsComponent:
+    """Return the component, with the shipped model.
+
+    A pipeline's config file can reach this factory, and loading a model runs its code: so the config names no
+    model. From Python, ``MdclaimsComponent(mdclaims.load(folder, trust_model=True))`` takes any.
 
     Parameters
     ----------
@@ -29,23 +31,16 @@ def create_mdclaims(nlp: Language, name: str, mode: str, model: str | None, trus
     name : str
     mode : str
         "balanced", "edit" or "screen".
-    model : str or None
-        A model folder; None is the shipped model.
-    trust_model : bool
-        Load a model folder that is not the shipped one; loading it runs its code.
 
     Raises
     ------
     UsageError, ModelError
-        For an unknown mode, or a model that may not or cannot be loaded.
+        For an unknown mode, or a shipped model that is missing or damaged.
     """
     from mdclaims.config import Settings
     from mdclaims.findings.screening import load
 
-    screener = load(Path(model) if model else None, trust_model=trust_model, settings=Settings(mode=mode))
-    if not Span.has_extension("claim_scores"):
-        Span.set_extension("claim_scores", default=None)
-    return MdclaimsComponent(screener)
+    return MdclaimsComponent(load(settings=Settings(mode=mode)))
 
 
 class MdclaimsComponent:
@@ -57,6 +52,8 @@ class MdclaimsComponent:
     """
 
     def __init__(self, screener: Screener) -> None:
+        if not Span.has_extension("claim_scores"):
+            Span.set_extension("claim_scores", default=None)
         self._screener = screener
 
     def __call__(self, doc: Doc) -> Doc:
@@ -70,11 +67,9 @@ class MdclaimsComponent:
             result = self._screener.screen_page(page)
             for entry in result.sentences:
                 source = page.source_span(entry.sentence.start, entry.sentence.end)
-                if source is None:
-                    continue
-                span = doc.char_span(*source, alignment_mode="expand")
+                span = None if source is None else doc.char_span(*source, alignment_mode="expand")
                 if span is None:
-                    continue
+                    raise RuntimeError(f"the sentence at {entry.sentence.start} has no place in the doc")
                 sentences.append(span)
                 span._.claim_scores = dict(entry.scores)
                 findings += [Span(doc, span.start, span.end, label=label) for label in entry.labels]

@@ -12,7 +12,7 @@ from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints
 from mdclaims.labels import LABELS
 from mdclaims.language.cues import Cue, CueMatcher
-from mdclaims.language.pipeline import shared_pipeline
+from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Scores
 from mdclaims.model.persistence import LoadedModel, load_model
@@ -64,6 +64,8 @@ class Screener:
     def screen_page(self, page: Page) -> PageResult:
         """Screen a page that is already read."""
         sentences = split_page(page, self._nlp)
+        if not looks_english([sentence.text for sentence in sentences]):
+            page = replace(page, notes=(*page.notes, "does not look like English, the only language that is judged"))
         inputs = page_inputs(sentences)
         return self._result(page, sentences, inputs, self.model.classifier.scores(inputs))
 
@@ -95,12 +97,12 @@ class Screener:
         return tuple(replace(cue, start=cue.start + sentence.start, end=cue.end + sentence.start) for cue in found)
 
 
-def load(model: Path | None = None, *, trust_model: bool = False, settings: Settings | None = None) -> Screener:
+def load(model: Path | str | None = None, *, trust_model: bool = False, settings: Settings | None = None) -> Screener:
     """Return a screener.
 
     Parameters
     ----------
-    model : Path, optional
+    model : Path or str, optional
         A model folder; the shipped model if not given.
     trust_model : bool
         Load a folder that is not the shipped model. Loading it runs code from its files.
@@ -112,4 +114,5 @@ def load(model: Path | None = None, *, trust_model: bool = False, settings: Sett
     ModelError
         If the model is missing, damaged, foreign or not trusted.
     """
-    return Screener(load_model(model, trust=trust_model), settings or Settings())
+    folder = None if model is None else Path(model)
+    return Screener(load_model(folder, trust=trust_model), settings or Settings())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Sequence
 from functools import cache
 
 import spacy
@@ -23,9 +25,25 @@ def norm(text: str) -> str:
     return _DIGIT.sub("0", text.lower().translate(_APOSTROPHES))
 
 
+# Function words that stand in every English paragraph and hardly in other languages.
+_ENGLISH = frozenset("the and of to for you your we our with are that from this have not be by or".split())
+# Of 228 real English clinic pages the least had 8 %; pages in other languages 0 to 0.4 %.
+_ENGLISH_SHARE = 0.02
+_ENOUGH_WORDS = 12
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def looks_english(texts: Sequence[str]) -> bool:
+    """Return whether texts may be English; too few words to tell count as English."""
+    words = [word for text in texts for word in _WORD.findall(norm(text))]
+    return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
+
+
 def create_pipeline() -> Language:
     """Return a new pipeline with the registered tokenizer; its lexemes' NORM is `norm`."""
     nlp = spacy.blank("en", config={"nlp": {"tokenizer": {"@tokenizers": TOKENIZER_NAME}}})
+    # spaCy's limit is there for its parser and entity recogniser; the readers have limits of their own.
+    nlp.max_length = sys.maxsize
     # The vocabulary's hook for lexical attributes; spaCy's type stubs leave it out.
     nlp.vocab.lex_attr_getters[NORM] = norm  # type: ignore[attr-defined]
     return nlp

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from spacy.language import Language
@@ -103,10 +103,19 @@ def split_page(page: Page, nlp: Language) -> list[Sentence]:
     for block in page.blocks:
         doc = nlp.make_doc(page.text[block.start : block.end])
         quoted = [(block.start, block.end)] if block.kind == "quote" else _quotations(page.text, block.start, block.end)
+        quotation = 0
         for first, last in sentence_spans(doc):
             span = doc[first:last]
             start, end = block.start + span.start_char, block.start + span.end_char
-            inside = sum(max(0, min(end, stop) - max(start, begin)) for begin, stop in quoted)
+            # Both lists ascend: quotations that end before this sentence are behind all that follow too.
+            while quotation < len(quoted) and quoted[quotation][1] <= start:
+                quotation += 1
+            inside = 0
+            for n in range(quotation, len(quoted)):
+                begin, stop = quoted[n]
+                if begin >= end:
+                    break
+                inside += min(end, stop) - max(start, begin)
             sentences.append(Sentence(start, end, page.text[start:end], block, inside * 2 > end - start))
     return sentences
 
@@ -131,7 +140,7 @@ def page_inputs(sentences: Sequence[Sentence]) -> list[SentenceInput]:
     ]
 
 
-_QUOTATION = re.compile(r'“[^”]*”|«[^»]*»|(?<!\w)"[^"]*"(?!\w)')
+_QUOTATION = re.compile(r'“[^“”]*”|«[^«»]*»|(?<!\w)"[^"]*"(?!\w)')
 
 
 def _quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -171,7 +180,8 @@ def _boundaries(words: list[str], spaced: list[bool]) -> list[int]:
     """Return the token indices, ascending, at which a new sentence begins."""
     count = len(words)
     found: list[int] = []
-    start = 0
+    said = _Said(start=0)
+    closers = _next_closers(words)
     item_marks = _item_marks(words, spaced)
     at = 0
     while at < count:
@@ -184,16 +194,60 @@ def _boundaries(words: list[str], spaced: list[bool]) -> list[int]:
         elif at in item_marks:
             boundary = at
         elif _ENDERS.fullmatch(word) or (word[-1] == "." and len(word) > 1 and word[0].isalpha()):
-            boundary = _after_ender(words, spaced, at, start)
+            boundary = _after_ender(words, spaced, at, said, closers)
         elif _EXPRESSIVE.match(word) or word in _SMILEYS:
             boundary = _after_expressive(words, at)
-        if boundary is not None and start < boundary < count:
+        if boundary is not None and said.start < boundary < count:
             found.append(boundary)
-            start = boundary
-            at = max(at + 1, boundary)
-        else:
-            at += 1
+            said = _Said(start=boundary)
+            if boundary > at:
+                at = boundary
+                continue
+        said.add(word)
+        at += 1
     return found
+
+
+@dataclass
+class _Said:
+    """What the sentence in the making holds so far: carried along, because looking back would take quadratic time.
+
+    Attributes
+    ----------
+    start : int
+        The token it begins with.
+    first : list of str
+        Its first words, at most three.
+    brackets : int
+        Round brackets that are open, but for one that opened with the sentence.
+    """
+
+    start: int
+    first: list[str] = field(default_factory=list)
+    brackets: int = 0
+
+    def add(self, word: str) -> None:
+        """Take one more token in."""
+        if word.isspace():
+            return
+        if word == "(" and self.first:
+            self.brackets += 1
+        elif word == ")":
+            self.brackets = max(self.brackets - 1, 0)
+        if len(self.first) < 3:
+            self.first.append(word)
+
+
+# A remark in brackets is rarely longer; a bracket that nobody closes must not glue a whole page together.
+_REMARK = 40
+
+
+def _next_closers(words: list[str]) -> list[int]:
+    """Return for each token how many tokens ahead the next closing bracket is."""
+    distances = [len(words) + _REMARK] * (len(words) + 1)
+    for at in range(len(words) - 1, -1, -1):
+        distances[at] = 0 if words[at] == ")" else distances[at + 1] + 1
+    return distances
 
 
 # --- list items inside a block ------------------------------------------------------------------------------------
@@ -252,7 +306,7 @@ def _is_item_emoji(word: str) -> bool:
 # --- ends of sentences --------------------------------------------------------------------------------------------
 
 
-def _after_ender(words: list[str], spaced: list[bool], at: int, start: int) -> int | None:
+def _after_ender(words: list[str], spaced: list[bool], at: int, said: _Said, closers: list[int]) -> int | None:
     """Return where the next sentence begins if the mark or abbreviation at `at` ends one, else None."""
     mark = words[at]
     end = _behind_closers(words, spaced, at)
@@ -261,17 +315,17 @@ def _after_ender(words: list[str], spaced: list[bool], at: int, start: int) -> i
     if following is None:
         return None
     word = words[following]
-    if _next_word(words[start:at], 0) is None:
+    if not said.first:
         return None  # "!!! 50% OFF": marks at the beginning end nothing
     if not spaced[end - 1] and not words[end].isspace():
         return following if _breaks_without_space(words, at, following, closed=closed) else None
     if "\n" in words[end] and words[end].isspace() and not word[0].islower():
         return following
-    if _opens_without_closing(words[start:at]) and not closed:
+    if said.brackets and closers[at] <= _REMARK and not closed:
         return None  # "(Lost it? No problem!)" in the middle of a sentence
     if not _ENDERS.fullmatch(mark):
         return following if _abbreviation_ends(words, at, following) else None
-    if mark == "." and not closed and _is_abbreviated(words, spaced, at, following, start):
+    if mark == "." and not closed and _is_abbreviated(words, spaced, at, following, said):
         return None
     if mark[-1] == "…" or mark.startswith(".."):
         return following if _begins_sentence(word) or _is_item_emoji(word) else None
@@ -360,14 +414,14 @@ def _is_inside_name(words: list[str], at: int, following: int) -> bool:
     )
 
 
-def _is_abbreviated(words: list[str], spaced: list[bool], at: int, following: int, start: int) -> bool:
+def _is_abbreviated(words: list[str], spaced: list[bool], at: int, following: int, said: _Said) -> bool:
     """True if the single full stop at `at` belongs to an abbreviation, an initial or a list number."""
     if at == 0 or spaced[at - 1]:
         return False
     lists = abbreviations()
     before, word = words[at - 1], words[following]
     lower, following_lower = before.lower(), word.lower()
-    if _is_list_number(words, at, start) and word[0].isalnum():
+    if _is_list_number(said.first) and word[0].isalnum():
         return True
     if lower in lists["before_number"] and (word[0].isdigit() or word == "#"):
         return True
@@ -382,7 +436,7 @@ def _is_abbreviated(words: list[str], spaced: list[bool], at: int, following: in
     if lower in lists["never"]:
         return True
     if len(before) == 1 and before.isupper():
-        return _is_initial(words, at, following, start)
+        return _is_initial(words, at, following, said.start)
     # Words of their own that are abbreviations only behind a number: "30 min.", "6 in."
     return (
         lower in lists["units"] and at >= 2 and words[at - 2][-1].isdigit()
@@ -390,19 +444,16 @@ def _is_abbreviated(words: list[str], spaced: list[bool], at: int, following: in
     )  # fmt: skip
 
 
-def _is_list_number(words: list[str], at: int, start: int) -> bool:
-    """True if the sentence so far is only a number or letter of a list: "1.", "A.", "III.", "4.2.", "Step 2."."""
-    said = [word for word in words[start:at] if not word.isspace()]
+def _is_list_number(said: list[str]) -> bool:
+    """True if a sentence so far is only a number or letter of a list: "1.", "A.", "III.", "4.2.", "Step 2."."""
     if len(said) == 2 and said[0].lower() in _NUMBERED:
         return said[1].isdigit()
     if len(said) != 1:
         return False
     word = said[0]
-    return (
-        (word.replace(".", "").isdigit() and len(word) < 6)
-        or (len(word) == 1 and word.isalpha())
-        or bool(_LIST_NUMBER.fullmatch(word))
-    )
+    if len(word) == 1:
+        return word.isalnum()
+    return (word.replace(".", "").isdigit() and len(word) < 6) or bool(_LIST_NUMBER.fullmatch(word))
 
 
 def _is_initial(words: list[str], at: int, following: int, start: int) -> bool:
@@ -455,12 +506,6 @@ def _breaks_before_lower(words: list[str], at: int, following: int, *, closed: b
         and before.isalpha()
         and before.lower() not in abbreviations()["before_number"]
     )
-
-
-def _opens_without_closing(words: list[str]) -> bool:
-    """True if a bracket is open that did not open with the sentence."""
-    opened = [at for at, word in enumerate(words) if word == "("]
-    return bool(opened) and len(opened) > words.count(")") and _next_word(words[: opened[-1]], 0) is not None
 
 
 def _next_word(words: list[str], at: int) -> int | None:

@@ -1,8 +1,9 @@
 """The tokenizer: one compiled regular expression, registered with spaCy.
 
-Four times as fast as spaCy's own English tokenizer, and made for the web's English: web addresses, e-mails,
-numbers, emoji and abbreviations are one token each, so that no later stage has to put them together.
-Words are split at hyphens ("non-invasive" is three tokens) and kept whole at apostrophes ("don't").
+Four times as fast as spaCy's own English tokenizer (1,085,000 words a second against 262,000, measured once), and
+made for the web's English: web addresses, e-mails, numbers, emoji and abbreviations are one token each, so that no
+later stage has to put them together. Words are split at hyphens ("non-invasive" is three tokens) and kept whole at
+apostrophes ("don't").
 """
 
 from __future__ import annotations
@@ -52,14 +53,15 @@ def token_pattern() -> re.Pattern[str]:
         "|".join(
             (
                 r"\n+|[^\S\n]+",
-                # web and e-mail addresses, without the punctuation behind them
+                # web and e-mail addresses, without the punctuation behind them. Each can begin only at the left
+                # end of a run of its characters: tried from every character, long runs would take quadratic time.
                 r"(?:https?://|www\.)[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*]",
-                r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])",
-                rf"(?<![\w@])(?:[a-z0-9][a-z0-9-]*\.)+(?:{_DOMAINS})(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}}'*])?",
-                r"(?<![\w@])(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:com|org|net|co\.uk|com\.au|example)(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*])?",
+                r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])",
+                rf"(?<![\w@.-])(?:[a-z0-9][a-z0-9-]*+\.)+(?:{_DOMAINS})(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}}'*])?",
+                r"(?<![\w@.-])(?:[A-Za-z0-9][A-Za-z0-9-]*+\.)+(?:com|org|net|co\.uk|com\.au|example)(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*])?",
                 r"[@#]\w[\w.]*\w",
                 # file names
-                r"(?<!\w)[\w-]+\.(?:pdf|docx?|xlsx?|jpe?g|png|zip|html?|php|mp4)(?!\w)",
+                r"(?<![\w-])[\w-]++\.(?:pdf|docx?|xlsx?|jpe?g|png|zip|html?|php|mp4)(?!\w)",
                 # abbreviations with their full stop
                 r"(?<![\w.])(?:[A-Za-z]\.){2,}(?![A-Za-z])",
                 rf"(?<![\w.’'-])(?i:{abbreviation})\.(?=[^\w]|$)",

@@ -17,7 +17,7 @@ import hashlib
 import json
 import tomllib
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from importlib.resources import files
 from pathlib import Path
@@ -75,7 +75,9 @@ def save_model(classifier: ClaimClassifier, meta: dict[str, Any], card: str, fol
     import joblib
 
     folder.mkdir(parents=True, exist_ok=True)
-    joblib.dump(classifier, folder / CLASSIFIER_FILE, compress=("zlib", 9))
+    # Thresholds and vectors have files of their own.
+    bare = replace(classifier, thresholds={}, vectors=None)
+    joblib.dump(bare, folder / CLASSIFIER_FILE, compress=("zlib", 9))
     if classifier.vectors is not None:
         write_vectors(classifier.vectors, folder / VECTORS_FILE)
     (folder / META_FILE).write_text(

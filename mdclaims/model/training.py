@@ -39,7 +39,7 @@ class TrainingSettings:
     inverse_regularisation : float
         C of the logistic regressions. Swept over 0.5, 1 and 2 by mean average precision in folds grouped by
         site on train and dev, together with the weights of `FeatureSettings`; 1 and 2 were level.
-    minimum_documents : int
+    minimum_sentences : int
         A feature column must occur in this many training sentences to be kept.
     folds : int
         For the out-of-fold decision values; folds never divide a site.
@@ -49,7 +49,7 @@ class TrainingSettings:
     """
 
     inverse_regularisation: float = 1.0
-    minimum_documents: int = 2
+    minimum_sentences: int = 2
     folds: int = 5
     screen_recall: float = 0.95
     edit_precision: float = 0.90
@@ -128,7 +128,7 @@ def fit(
     if len(set(sites)) < settings.folds:
         raise CorpusError(f"only {len(set(sites))} sites to train on; {settings.folds} folds need a site each")
     matrix = FeatureExtractor(shared_pipeline(), features, vectors).transform(inputs)
-    frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_documents
+    frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_sentences
     columns: npt.NDArray[np.int32] = np.flatnonzero(frequent).astype(np.int32)
     matrix = select_columns(matrix, columns)
     folds = list(GroupKFold(settings.folds, shuffle=True, random_state=settings.seed).split(matrix, groups=sites))

@@ -31,12 +31,13 @@ class Limits:
     max_chars : int
         Code points of a decoded page.
     max_depth : int
-        Nested HTML elements. The HTML rules need quadratic time in the depth: 20,000 levels take a second.
+        Nested HTML elements. Deep nesting costs quadratic time in parsing and memory in selectors; real pages
+        have some dozens of levels, and browsers stop at 512.
     """
 
     max_bytes: int = 20_000_000
     max_chars: int = 5_000_000
-    max_depth: int = 20_000
+    max_depth: int = 2_000
 
 
 def format_of(path: Path) -> str | None:
@@ -56,9 +57,7 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
     kind = format_of(path)
     if kind is None:
         known = " ".join(FORMATS)
-        raise ReadError(
-            f"unknown suffix {path.suffix!r}; mdclaims reads {known}; rename it, or pipe it with --as FORMAT"
-        )
+        raise ReadError(f"unknown suffix {path.suffix!r}; mdclaims reads {known}: export it as one of these")
     try:
         size = path.stat().st_size
         # Checked before reading, so that a huge file never enters memory; devices and pipes have no size.

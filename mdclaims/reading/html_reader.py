@@ -2,7 +2,7 @@
 
 Not "the article": marketing lives in the hero, the buttons and the footer. One iterative walk over lexbor's
 tree visits every node once, with sibling counters for the selectors, so that no nesting depth loses text.
-What the walk knows about a place is an `_Place`; what a tag means is in the tables below.
+What the walk knows about a place is a `_Place`; what a tag means is in the tables below.
 """
 
 from __future__ import annotations
@@ -105,7 +105,13 @@ _SELF_CLOSING = frozenset(
     "p li dd dt option tr td th thead tbody tfoot colgroup col br img hr input meta link area base "
     "embed param source track wbr".split()
 )
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][^\s/>]*))")
+_RAW_TEXT = frozenset({"script", "style"})
+_OPTION = re.compile(r"<option\b", re.IGNORECASE)
+
+
+# lexbor 2 (selectolax 1.0.2) takes quadratic time in them: 10,000 half a second, 32,000 six seconds.
+_MAX_OPTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class _Place:
     hidden: bool
     level: int | None
     selector: tuple[Any, str] | None
-    """The selector as a linked list, innermost first: paths of deep pages would cost quadratic memory."""
+    """The selector as a linked list, innermost first: made into text only for blocks."""
     link: str | None
     """None outside links; "link" or "button" inside one that began within the current block."""
     sectioned: bool
@@ -133,10 +139,11 @@ class _Place:
 class _Leave:
     """A mark on the walk's stack: everything inside an element has been seen."""
 
-    __slots__ = ("block", "item", "place")
+    __slots__ = ("block", "item", "place", "tag")
 
-    def __init__(self, place: _Place, *, block: bool, item: bool) -> None:
+    def __init__(self, place: _Place, tag: str, *, block: bool, item: bool) -> None:
         self.place = place
+        self.tag = tag
         self.block = block
         self.item = item
 
@@ -164,6 +171,11 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | Non
             f"nested about {depth:,} elements deep, over the limit max_depth = {max_depth:,}; "
             "repair the page or raise max_depth in the configuration"
         )
+    options = len(_OPTION.findall(markup))
+    if options > _MAX_OPTIONS:
+        raise ReadError(
+            f"holds {options:,} <option> elements, over the limit of {_MAX_OPTIONS:,}; take the long lists out"
+        )
     tree = LexborHTMLParser(markup)
     root = tree.root
     if root is None:
@@ -174,14 +186,25 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | Non
 
 
 def _estimate_depth(markup: str) -> int:
-    """Return an upper bound of the element nesting, from the tags alone: an end tag closes one of its own kind."""
-    depth = deepest = 0
+    """Return an upper bound of the element nesting, from the tags alone: an end tag closes one of its own kind.
+
+    Comments and the contents of scripts and styles hold no tags; drawings close elements with "/>".
+    """
+    depth = deepest = at = 0
     opened: Counter[str] = Counter()
-    for match in _TAG.finditer(markup):
-        tag = match.group(2).lower()
-        if tag in _SELF_CLOSING:
+    while match := _TAG.search(markup, at):
+        at = match.end()
+        tag = (match.group(2) or "").lower()
+        if not tag or (tag in _RAW_TEXT and not match.group(1)):
+            at = markup.find("-->" if not tag else f"</{tag}", at)
+            if at < 0:
+                break
+        elif tag in _SELF_CLOSING:
             continue
-        if not match.group(1):
+        elif not match.group(1):
+            end = markup.find(">", at) if opened["svg"] or opened["math"] else -1
+            if end > 0 and markup[end - 1] == "/":
+                continue
             opened[tag] += 1
             depth += 1
             deepest = max(deepest, depth)
@@ -267,7 +290,7 @@ class _Walk:
         self.item_kind = "text"
         self.item_selector: tuple[Any, str] | None = None
         self.breaks = 0  # line breaks since the last visible character
-        self.closed_inline = False  # the last thing seen was the end of an inline element
+        self.closed = ""  # the tag of the inline element whose end was the last thing seen
 
     def run(self, root: LexborNode) -> None:
         start = _Place(
@@ -325,14 +348,14 @@ class _Walk:
             prompt = attributes.get("placeholder")
             if prompt:
                 self._add_at_once(prompt, "other", place)
-            return _Leave(place, block=True, item=False)
+            return _Leave(place, tag, block=True, item=False)
         role = (attributes.get("role") or "").lower()
         if tag == "button" or (tag == "a" and parent.link is None) or (role == "button" and parent.link is None):
             return self._enter_link(tag, attributes, place, parent)
         block = tag not in _INLINE or place.hidden != parent.hidden or place.region != parent.region or tag == "label"
         if block:
             self._flush(parent)
-        return _Leave(place, block=block, item=False)
+        return _Leave(place, tag, block=block, item=False)
 
     def _enter_link(self, tag: str, attributes: dict[str, str | None], place: _Place, parent: _Place) -> _Leave:
         """Begin a link or button: an inline item of its own."""
@@ -342,23 +365,25 @@ class _Walk:
             self._flush(parent)
         self._end_item()
         self.item_kind, self.item_selector = kind, place.selector
-        return _Leave(replace(place, link=kind), block=block, item=True)
+        return _Leave(replace(place, link=kind), tag, block=block, item=True)
 
     def _leave(self, leave: _Leave) -> None:
         if leave.item:
             self._end_item()
         if leave.block:
             self._flush(leave.place)
-        self.closed_inline = not leave.block
+        self.closed = "" if leave.block else leave.tag
 
     def _part_from_neighbour(self, tag: str) -> None:
-        """Put a space between two inline elements that touch: ``<span>01</span><span>Care</span>``.
+        """Put a space between a span and an inline element that touch: ``<span>01</span><span>Care</span>``.
 
-        Style sheets set such elements apart. Single letters are left together: animated headings wrap each.
+        Spans are there to be styled, and are nearly always set apart; emphasis (``<b>``, ``<i>``) goes through words.
+        Single letters are left together: animated headings wrap each.
         """
-        if self.closed_inline and tag in _INLINE and self.fragments and len(self.fragments[-1].text.strip()) > 1:
+        touching = "span" in {self.closed, tag} and self.closed and tag in _INLINE
+        if touching and self.fragments and len(self.fragments[-1].text.strip()) > 1:
             self.fragments.append(Fragment(" "))
-        self.closed_inline = False
+        self.closed = ""
 
     def _place(
         self, node: LexborNode, tag: str, attributes: dict[str, str | None], parent: _Place, selector: tuple[Any, str]
@@ -406,7 +431,7 @@ class _Walk:
     def _text(self, text: str, place: _Place) -> None:
         if text.strip():
             self.breaks = 0
-        self.closed_inline = False
+        self.closed = ""
         if place.preformatted:
             for n, line in enumerate(text.split("\n")):
                 if n:

@@ -19,6 +19,9 @@ KINDS: tuple[str, ...] = (
 )  # fmt: skip
 REGIONS: tuple[str, ...] = ("header", "nav", "main", "aside", "footer", "metadata")
 
+HEADING_LENGTH = 300
+"""Longer headings are cut to this many code points in heading paths; their own block keeps them whole."""
+
 BLOCK_SEPARATOR = "\n\n"
 
 # A run of visible characters with single spaces inside: the longest piece that needs no folding, so that it
@@ -168,7 +171,8 @@ class HeadingPath:
         while outline and outline[-1][0] >= depth:
             outline.pop()
         path = tuple(heading for _, heading in outline)
-        outline.append((depth, text))
+        # A path stands beside every sentence: without a limit one endless heading would fill the memory.
+        outline.append((depth, text if len(text) <= HEADING_LENGTH else f"{text[: HEADING_LENGTH - 1]}…"))
         return path
 
 

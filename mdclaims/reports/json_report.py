@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
@@ -10,6 +11,7 @@ from mdclaims.reading.page import Page
 from mdclaims.reports.report import Report, by_label
 
 SCHEMA_VERSION = 1
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def report_data(report: Report) -> dict[str, Any]:
@@ -23,6 +25,7 @@ def report_data(report: Report) -> dict[str, Any]:
             "thresholds": report.thresholds,
             "labels": list(report.settings.labels),
             "jurisdictions": [],
+            "skip_hidden": report.skip_hidden,
         },
         "pages": [_page(result, report) for result in report.pages],
         "errors": [{"source": error.source, "error": error.error} for error in report.errors],
@@ -32,7 +35,9 @@ def report_data(report: Report) -> dict[str, Any]:
 def render_json(report: Report) -> str:
     """Return the JSON report, one line at the end."""
     # ASCII escapes would double the size of many pages; surrogates were replaced on reading.
-    return json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False)
+    # json escapes the C0 controls; DEL and the C1 controls are commands to a terminal as well.
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n"
 
 
 def _page(result: PageResult, report: Report) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mdclaims.findings.findings import PageResult
 from mdclaims.labels import label_info
 
 MODE_WORDS: dict[str, str] = {
-    "balanced": "balanced (as many false alarms as misses)",
+    "balanced": "balanced (between few false alarms and few misses)",
     "edit": "edit (few false alarms)",
     "screen": "screen (few missed statements)",
 }
@@ -45,6 +45,8 @@ class Report:
     thresholds : dict of str to float
     pages : tuple of PageResult
     errors : tuple of InputError
+    skip_hidden : bool
+        Text that is not shown at first was left without labels.
     """
 
     tool_version: str
@@ -55,6 +57,7 @@ class Report:
     thresholds: dict[str, float]
     pages: tuple[PageResult, ...]
     errors: tuple[InputError, ...]
+    skip_hidden: bool = False
 
     @property
     def findings(self) -> int:
@@ -65,6 +68,13 @@ class Report:
 def settings_line(settings: Settings) -> str:
     """Return the first line of every report: mode and jurisdictions in plain words."""
     return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: none chosen, so no provisions are shown."
+
+
+def totals_line(report: Report) -> str:
+    """Return one sentence of result for all pages together."""
+    labelled = sum(bool(entry.labels) for page in report.pages for entry in page.sentences)
+    total = sum(len(page.sentences) for page in report.pages)
+    return f"All {len(report.pages)} inputs: {labelled:,} of {total:,} sentences carry a label."
 
 
 def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:
@@ -103,6 +113,11 @@ def visible_controls(text: str) -> str:
         else character
         for character in text
     )
+
+
+def one_line(text: str) -> str:
+    """Return a name or message for a line of its own: visible controls, and no line breaks."""
+    return " ".join(visible_controls(text).split("\n"))
 
 
 # Bidirectional overrides and isolates: they can make a quote read backwards ("Trojan source", CVE-2021-42574).

@@ -16,7 +16,15 @@ from rich.text import Text
 from mdclaims.findings.findings import PageResult, ScoredSentence
 from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
-from mdclaims.reports.report import Report, percent, settings_line, summary_line, visible_controls
+from mdclaims.reports.report import (
+    Report,
+    one_line,
+    percent,
+    settings_line,
+    summary_line,
+    totals_line,
+    visible_controls,
+)
 
 # The longest display name, a percentage, the bar.
 _MARGIN_WIDTH = 28
@@ -47,18 +55,19 @@ def render_terminal(report: Report, *, width: int | None = None, colour: bool = 
     for result in report.pages:
         console.print()
         console.print(_page(result, report, narrow=width < _NARROW))
+    if len(report.pages) > 1:
+        console.print()
+        console.print(Text(totals_line(report), style="bold"))
     for error in report.errors:
         console.print()
-        console.print(
-            Text(f"not read: {visible_controls(error.source)}: {visible_controls(error.error)}", style="bold red")
-        )
+        console.print(Text(f"not read: {one_line(error.source)}: {one_line(error.error)}", style="bold red"))
     return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
 
 
 def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType:
-    title = Text(visible_controls(result.page.source), style="bold")
+    title = Text(one_line(result.page.source), style="bold")
     if result.page.title:
-        title.append(f"  {visible_controls(result.page.title)}", style="not bold dim")
+        title.append(f"  {one_line(result.page.title)}", style="not bold dim")
     parts: list[RenderableType] = [title]
     parts += [Text(f"note: {visible_controls(note)}", style="dim") for note in result.page.notes]
     parts.append(Text())
@@ -123,7 +132,19 @@ def _plain(text: str, block: Block) -> Text:
 
 
 def _prefix(block: Block) -> str:
+    hidden = "[not shown at first] " if block.hidden else ""
     if block.kind == "heading":
-        return "#" * (block.level or 2) + " "
-    return {"list_item": "• ", "button": "[button] ", "link": "[link] ", "alt": "[image] ", "title": "[title] ",
-            "description": "[description] ", "structured": "[data] ", "quote": "> "}.get(block.kind, "")  # fmt: skip
+        return f"{hidden}{'#' * (block.level or 2)} "
+    return hidden + _MARKS.get(block.kind, "")
+
+
+_MARKS = {
+    "title": "[title] ",
+    "description": "[description] ",
+    "structured": "[data] ",
+    "list_item": "• ",
+    "button": "[button] ",
+    "link": "[link] ",
+    "alt": "[image] ",
+    "quote": "> ",
+}
