@@ -435,15 +435,14 @@ def evaluate_command(
         documents = [document for document in documents if document.split == split]
     if not documents:
         raise UsageError("no document to evaluate; check the files and --split")
-    seen = sum(document.split in {"train", "dev"} for document in documents)
-    if seen:
-        _talk(
-            f"mdclaims: {seen} of {len(documents)} documents are marked train or dev; a model fitted on them looks better"
-        )
     result = evaluate(
         documents, load_model(model, trust=trust_model).classifier, mode=mode.value, end_to_end=end_to_end
     )
     _print(_evaluation_table(result))
+    seen = sum(document.split in {"train", "dev"} for document in documents)
+    if seen:
+        told = f"{seen} of {len(documents)} documents are marked train or dev"
+        _print(f"\nnote: {told}; a model fitted on them looks better than it is\n")
     if json_file is not None:
         _save(json_file, json.dumps(result.to_json(), indent=2) + "\n")
 

@@ -848,4 +848,4 @@ def test_names_of_files_never_reach_the_terminal_as_commands(tmp_path, capsys, m
 
 def test_evaluating_on_training_text_says_so(capsys):
     run(["evaluate", str(ROOT / "tests/data/tiny_corpus.jsonl")])
-    assert "are marked train or dev" in capsys.readouterr().err
+    assert "are marked train or dev" in capsys.readouterr().out
