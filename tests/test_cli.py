@@ -324,7 +324,7 @@ def test_empty_standard_input_is_unreadable(drafts, capsys, monkeypatch):
     give_stdin(monkeypatch, b"")
     assert run(["check", "-", "claim.txt"]) == 3
     out = capsys.readouterr().out
-    assert "not read: standard input: is empty; there is nothing to read" in out.splitlines()
+    assert "not read: standard input: is empty; check the file, or save the page again" in out.splitlines()
     assert "[e90]" in out
 
 

@@ -93,7 +93,7 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     if len(data) > limits.max_bytes:
         raise _over("max_bytes", len(data), limits.max_bytes, "bytes")
     if not data.strip():
-        raise ReadError("is empty; there is nothing to read")
+        raise ReadError("is empty; check the file, or save the page again")
     text, encoding, notes = _decode(data, is_html=format == "html")
     if len(text) > limits.max_chars:
         raise _over("max_chars", len(text), limits.max_chars, "characters")
