@@ -31,7 +31,7 @@ _INLINE = frozenset(
     "small span strike strong sub sup time tt u var wbr picture br label button input select textarea o:p".split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-# What the text directly inside an element is; elements that are not listed hand down what they stand in.
+# What the text directly inside a block element is; elements that are not listed hand down what they stand in.
 _KINDS = {
     "p": "paragraph",
     "li": "list_item",
@@ -44,11 +44,8 @@ _KINDS = {
     "caption": "caption",
     "address": "other",
     "legend": "other",
-    "label": "other",
     "pre": "other",
     "option": "other",
-    "textarea": "other",
-    "button": "button",
     "body": "paragraph",
     "main": "paragraph",
     "article": "paragraph",
@@ -108,8 +105,6 @@ _SELF_CLOSING = frozenset(
 _TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][^\s/>]*))")
 _RAW_TEXT = frozenset({"script", "style"})
 _OPTION = re.compile(r"<option\b", re.IGNORECASE)
-
-
 # lexbor 2 (selectolax 1.0.2) takes quadratic time in them: 10,000 half a second, 32,000 six seconds.
 _MAX_OPTIONS = 10_000
 
@@ -402,8 +397,7 @@ class _Walk:
             elif tag in {"td", "th"} and _is_layout_cell(node):
                 kind, level, link = "paragraph", None, None
             elif tag in _KINDS and not (tag == "p" and parent.kind in _STRONG_KINDS):
-                kind, level = _KINDS[tag], None
-                link = None if tag != "button" else link
+                kind, level, link = _KINDS[tag], None, None
         elif tag in {"label", "textarea"}:
             kind, level = "other", None
         region = _region(tag, attributes, parent)
