@@ -39,7 +39,7 @@ format: $(VENV)/.installed
 
 model: $(VENV)/.installed
 	$(BIN)/mdclaims corpus check corpus/documents
-	$(BIN)/python -c "import re, subprocess, pathlib; p = pathlib.Path('corpus/DATASHEET.md'); f = subprocess.run(['$(BIN)/mdclaims', 'corpus', 'figures'], capture_output=True, text=True, check=True).stdout; p.write_text(re.sub('(<!-- figures -->\n).*?(<!-- /figures -->)', lambda m: m[1] + f + m[2], p.read_text(), flags=re.S))"
+	$(BIN)/mdclaims corpus figures --write corpus/DATASHEET.md
 	$(BIN)/mdclaims train --ship
 
 bench: $(VENV)/.installed

@@ -534,13 +534,20 @@ def corpus_agreement_command(
 @corpus_app.command("figures")
 def corpus_figures_command(
     corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Corpus folder or file.")] = Path("corpus/documents"),
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Put them between the marks of this Markdown file.")
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Print the figures of the datasheet as Markdown."""
     from mdclaims.model.corpus import read_corpus
-    from mdclaims.model.figures import corpus_figures
+    from mdclaims.model.figures import corpus_figures, replace_figures
 
-    typer.echo(corpus_figures(read_corpus(corpus)), nl=False)
+    figures = corpus_figures(read_corpus(corpus))
+    if write is None:
+        typer.echo(figures, nl=False)
+    else:
+        replace_figures(write, figures)
 
 
 # --- running ------------------------------------------------------------------------------------------------------

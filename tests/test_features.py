@@ -13,7 +13,6 @@ from scipy import sparse
 
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
-from mdclaims.model.classifier import select_columns
 from mdclaims.model.features import ITEM_KINDS, FeatureExtractor, FeatureSettings
 from mdclaims.reading.page import KINDS, REGIONS
 
@@ -289,25 +288,3 @@ def test_any_script_gives_a_finite_row(extractor, text):
     matrix = extractor.transform([SentenceInput(text, heading=text, previous=text, next=text)])
     assert matrix.nnz > 0
     assert np.isfinite(matrix.data).all()
-
-
-# --- select_columns ---------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=60)
-@given(data=st.data(), rows=st.integers(0, 6), width=st.integers(1, 12))
-def test_select_columns_equals_fancy_indexing(data, rows, width):
-    values = data.draw(st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.5]), min_size=rows * width, max_size=rows * width))
-    columns = np.array(sorted(data.draw(st.sets(st.integers(0, width - 1)))), dtype=np.int32)
-    matrix = sparse.csr_matrix(np.array(values, dtype=np.float32).reshape(rows, width))
-    selected = select_columns(matrix, columns)
-    assert selected.shape == (rows, len(columns))
-    np.testing.assert_array_equal(selected.toarray(), matrix.toarray()[:, columns])
-
-
-def test_select_columns_of_real_features(extractor):
-    matrix = extractor.transform([SentenceInput("Laser melts fat."), SentenceInput("Book now!")])
-    columns = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])).astype(np.int32)
-    columns = columns[::2]
-    assert len(columns) > 10
-    np.testing.assert_array_equal(select_columns(matrix, columns).toarray(), matrix[:, columns].toarray())

@@ -25,7 +25,7 @@ from mdclaims.model.vectors import WordVectors
 Scores = npt.NDArray[np.float64]
 
 
-# Sentences scored at once: more gain no speed.
+# Sentences scored at once; of 500 to 8,000 none was clearly faster.
 _SLICE = 4000
 
 
@@ -94,7 +94,7 @@ class ClaimClassifier:
 
     def features(self, inputs: Sequence[SentenceInput]) -> sparse.csr_matrix:
         """Return the kept feature columns: shape (len(inputs), len(columns))."""
-        return select_columns(self.extractor.transform(inputs), self.columns)
+        return self.extractor.transform(inputs)[:, self.columns]
 
     def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
         """Return calibrated scores.
@@ -118,15 +118,3 @@ class ClaimClassifier:
         # What holds no letter and no digit (a rule of dashes, an arrow) says nothing.
         out[[not any(map(str.isalnum, entry.text)) for entry in inputs]] = 0
         return out
-
-
-def select_columns(features: sparse.csr_matrix, columns: npt.NDArray[np.int32]) -> sparse.csr_matrix:
-    """Return `features` with only the given ascending columns; many times faster than fancy indexing."""
-    position = np.full(features.shape[1], -1, np.int32)
-    position[columns] = np.arange(len(columns), dtype=np.int32)
-    indices = position[features.indices]
-    kept = indices >= 0
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return sparse.csr_matrix(
-        (features.data[kept], indices[kept], before[features.indptr]), shape=(features.shape[0], len(columns))
-    )

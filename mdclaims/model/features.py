@@ -3,7 +3,7 @@
 Each part of a `SentenceInput` has features of its own: a heading's words are not the sentence's words. Words
 are known by the 64-bit hash that spaCy gives their NORM; n-grams are mixed from those hashes in numpy, and
 the character n-grams of a word are computed once per process. Hashing follows Weinberger et al. (2009),
-"Feature Hashing for Large Scale Multitask Learning", without the sign trick, which gained nothing here.
+"Feature Hashing for Large Scale Multitask Learning", without its sign trick.
 
 The extractor has no fitted state: the same input gives the same row, on any page, in any batch.
 """
@@ -48,9 +48,9 @@ class FeatureSettings:
     char_orders : tuple of int
         Lengths of the character n-grams, within one word and its boundaries.
     word_weight, char_weight, vector_weight : float
-        Lengths of these blocks' rows: how much the regularisation lets each say. Of 1, 2, 3 and 6, in folds
-        grouped by site on train and dev, 3 for all gave the best mean average precision (0.885; 1, 1, 3: 0.869;
-        without vectors: 0.857).
+        Lengths of these blocks' rows: how much the regularisation lets each say. Of seven combinations of
+        1, 2, 3, 4 and 6, in folds grouped by site on train and dev, 3 for all gave the best mean average precision
+        (0.885; 1, 1, 3: 0.869; without vectors: 0.857).
     vector_dimensions : int
         Of the word vectors that the model brings along; 0 for none.
     """

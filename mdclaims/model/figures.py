@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
 from mdclaims.model.agreement import agreement
 from mdclaims.model.corpus import SPLITS, CorpusDocument
@@ -23,6 +25,27 @@ def corpus_figures(documents: Sequence[CorpusDocument]) -> str:
     areas = {document.area for document in documents if document.area}
     lines.append(f"Therapy areas and subjects: {len(areas)} different names.")
     return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
+
+
+def replace_figures(file: Path, figures: str) -> None:
+    """Put figures between the marks of a Markdown file.
+
+    Raises
+    ------
+    CorpusError
+        If the file cannot be read or lacks the marks.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CorpusError(f"{file} cannot be read ({error.strerror or error}); check the path") from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise CorpusError(f"{file} must hold the lines {BEGIN.strip()} and {END} once each; add them")
+    before, _, rest = text.partition(BEGIN)
+    file.write_text(f"{before}{BEGIN}{figures}{END}{rest.partition(END)[2]}", encoding="utf-8", newline="\n")
 
 
 def _row(name: str, documents: Sequence[CorpusDocument]) -> str:

@@ -20,7 +20,7 @@ from sklearn.model_selection import GroupKFold
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.pipeline import shared_pipeline
-from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores, select_columns
+from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores
 from mdclaims.model.corpus import SPLITS, CorpusDocument, corpus_digest, read_corpus
 from mdclaims.model.evaluation import Evaluation, evaluate, label_matrix
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
@@ -130,7 +130,7 @@ def fit(
     matrix = FeatureExtractor(shared_pipeline(), features, vectors).transform(inputs)
     frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_sentences
     columns: npt.NDArray[np.int32] = np.flatnonzero(frequent).astype(np.int32)
-    matrix = select_columns(matrix, columns)
+    matrix = matrix[:, columns]
     folds = list(GroupKFold(settings.folds, shuffle=True, random_state=settings.seed).split(matrix, groups=sites))
     for column, label in enumerate(LABELS):
         if any(len(np.unique(gold[seen, column])) < 2 for seen, _ in folds):

@@ -105,7 +105,7 @@ _SELF_CLOSING = frozenset(
 _TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][^\s/>]*))")
 _RAW_TEXT = frozenset({"script", "style"})
 _OPTION = re.compile(r"<option\b", re.IGNORECASE)
-# lexbor 2 (selectolax 1.0.2) takes quadratic time in them: 10,000 half a second, 32,000 six seconds.
+# lexbor (selectolax 1.0.2) takes quadratic time in them: 8,000 0.2 s, 16,000 1.4 s, 32,000 6.4 s.
 _MAX_OPTIONS = 10_000
 
 
@@ -372,7 +372,8 @@ class _Walk:
     def _part_from_neighbour(self, tag: str) -> None:
         """Put a space between a span and an inline element that touch: ``<span>01</span><span>Care</span>``.
 
-        Spans are there to be styled, and are nearly always set apart; emphasis (``<b>``, ``<i>``) goes through words.
+        Spans are there to be styled and mostly set apart by it, as on the pages that this was read off; emphasis
+        (``<b>``, ``<i>``) can go through a word.
         Single letters are left together: animated headings wrap each.
         """
         touching = "span" in {self.closed, tag} and self.closed and tag in _INLINE
