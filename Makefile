@@ -40,7 +40,7 @@ format: $(VENV)/.installed
 model: $(VENV)/.installed
 	$(BIN)/mdclaims corpus check corpus/documents
 	$(BIN)/mdclaims corpus figures --write corpus/DATASHEET.md
-	$(BIN)/mdclaims train --ship
+	$(BIN)/mdclaims train --ship --real-text corpus/real_text.json
 
 bench: $(VENV)/.installed
 	$(BIN)/python tests/bench/bench_check.py

@@ -129,6 +129,10 @@ def check_command(
         ),
     ] = FailOn.info,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show what drove each finding, word by word; HTML reports always do."),
+    ] = False,
     skip_hidden: Annotated[
         bool, typer.Option("--skip-hidden", help="Leave out findings in text that is not shown at first.")
     ] = False,
@@ -144,7 +148,7 @@ def check_command(
     Exit codes: 0 nothing found, 1 findings, 2 wrong usage or refused model, 3 an input could not be read,
     4 internal error.
     """
-    settings = _settings(config, mode, label)
+    settings = replace(_settings(config, mode, label), explain=explain or format is ReportFormat.html)
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
     inputs, unreadable = _expand(paths)
@@ -378,6 +382,12 @@ def train_command(
         Path | None,
         typer.Option("--vectors", metavar="FILE", help="Word vectors to use; default: those of the shipped model."),
     ] = None,
+    real_text: Annotated[
+        Path | None,
+        typer.Option(
+            "--real-text", metavar="FILE", help="Show this result of `evaluate --json` on real pages in the model card."
+        ),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Train a model on the splits train and dev, measure it on test, and write its folder.
@@ -390,7 +400,7 @@ def train_command(
     from mdclaims.model.vectors import read_vectors
 
     words = read_vectors(vectors) if vectors else load_model().classifier.vectors
-    trained = train(corpus, version=version or _version(), vectors=words)
+    trained = train(corpus, version=version or _version(), vectors=words, real_text=real_text)
     name = f"{trained.meta['name']}-{trained.meta['version']}"
     if ship:
         _talk(f"mdclaims: shipped {ship_model(trained, Path.cwd())}")

@@ -33,11 +33,14 @@ class Settings:
     labels : tuple of str
         The labels to report, in the order of `LABELS`.
     limits : Limits
+    explain : bool
+        Take every finding's score apart.
     """
 
     mode: str = "balanced"
     labels: tuple[str, ...] = LABELS
     limits: Limits = field(default_factory=Limits)
+    explain: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

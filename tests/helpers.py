@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from mdclaims.config import MODES, Settings
+from mdclaims.findings.findings import PageResult
 from mdclaims.findings.screening import Screener
 from mdclaims.labels import LABELS
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.classifier import ClaimClassifier
 from mdclaims.model.corpus import CorpusDocument, read_corpus
-from mdclaims.model.features import FeatureSettings
+from mdclaims.model.explanations import Explanation
+from mdclaims.model.features import Contribution, FeatureSettings
 from mdclaims.model.persistence import LoadedModel
 from mdclaims.model.training import TrainingSettings, fit
 from mdclaims.reports.report import InputError, Report
@@ -109,6 +112,16 @@ def stub_report(
 ) -> Report:
     screener = screener or stub_screener()
     return report_of(screener, [screener.screen_text(text, source=source) for text in texts], errors=errors)
+
+
+def explained(result: PageResult, *contributions: tuple[str, str, float]) -> PageResult:
+    """Explain every finding by the same (part, text, weight); the offsets of words are of no matter here."""
+    parts = tuple(
+        Contribution(part, *((None, None) if part == "circumstance" else (0, len(text))), text, weight)
+        for part, text, weight in contributions
+    )
+    explanation = Explanation(-1.0, parts)
+    return replace(result, findings=tuple(replace(entry, explanation=explanation) for entry in result.findings))
 
 
 def report_of(screener: Screener, results: Sequence[Any], *, errors: Sequence[tuple[str, str]] = ()) -> Report:

@@ -75,13 +75,22 @@ def test_calibration_keeps_the_order_of_decisions():
 def test_scores_are_the_calibrated_decisions_of_each_regression():
     classifier = tiny_classifier()
     inputs = tiny_inputs()[:5]
-    features = classifier.features(inputs)
+    features = classifier.extractor.transform(inputs)[:, classifier.columns]
     assert features.shape == (5, len(classifier.columns))
     by_hand = []
     for part in classifier.classifiers:
         decision = features.toarray().astype(np.float64) @ part.regression.coef_[0] + part.regression.intercept_[0]
         by_hand.append(1 / (1 + np.exp(-(part.calibrator.coef_[0, 0] * decision + part.calibrator.intercept_[0]))))
     np.testing.assert_allclose(classifier.scores(inputs), np.column_stack(by_hand), atol=1e-6)
+
+
+def test_weights_are_those_of_the_regressions():
+    classifier = tiny_classifier()
+    assert classifier.weights.shape == (classifier.extractor.width, 4)
+    assert classifier.weights.dtype == np.float32
+    for column, part in enumerate(classifier.classifiers):
+        np.testing.assert_allclose(classifier.weights[classifier.columns, column], part.regression.coef_[0], rtol=1e-6)
+    assert not np.delete(classifier.weights, classifier.columns, axis=0).any()
 
 
 def test_columns_are_ascending_and_within_the_features():
@@ -102,7 +111,7 @@ def test_the_pickle_leaves_the_pipeline_out():
     classifier = tiny_classifier()
     before = classifier.scores(tiny_inputs()[:3])  # makes the extractor
     again = pickle.loads(pickle.dumps(classifier))
-    assert again._extractor is None
+    assert again._extractor is again._weights is None
     assert again.scores(tiny_inputs()[:3]).tobytes() == before.tobytes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,8 +25,10 @@ from helpers import (
     run_cli,
     run_python,
     stub_screener,
+    tiny_screener,
     write_lines,
 )
+from selectolax.lexbor import LexborHTMLParser
 
 from mdclaims import cli
 from mdclaims.cli import run
@@ -52,6 +55,16 @@ def stub(monkeypatch):
 
     def load(model, *, trust_model, settings):
         return stub_screener(mode=settings.mode, labels=settings.labels, limits=settings.limits)
+
+    monkeypatch.setattr(screening, "load", load)
+
+
+@pytest.fixture
+def tiny_model(stub, monkeypatch):
+    """Use a model that can say what drove its scores."""
+
+    def load(model, *, trust_model, settings):
+        return tiny_screener(mode=settings.mode, labels=settings.labels, explain=settings.explain)
 
     monkeypatch.setattr(screening, "load", load)
 
@@ -387,6 +400,53 @@ def test_html(drafts, capsys):
     assert "The laser [e90] relieves pain." in out
 
 
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("columns", ["50", "100"])
+def test_explain_shows_what_drove_each_finding(drafts, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run(["check", "claim.txt", "--mode", "screen", "-f", "json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["pages"][0]["findings"]
+    assert findings
+    assert run(["check", "claim.txt", "--mode", "screen"]) == 1
+    assert "for it" not in capsys.readouterr().out
+    assert run(["check", "claim.txt", "--mode", "screen", "--explain"]) == 1
+    out = capsys.readouterr().out
+    assert " ".join(out.split()).count(": for it ") == len(findings)
+    assert re.search(r"“relieves”\s\+\d", out)
+    assert max(map(len, out.splitlines())) <= int(columns)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_explain_holds_for_json(drafts, capsys):
+    assert run(["check", "claim.txt", "--mode", "screen", "-f", "json"]) == 1
+    plain = json.loads(capsys.readouterr().out)
+    assert run(["check", "claim.txt", "--mode", "screen", "-f", "json", "--explain"]) == 1
+    explained = json.loads(capsys.readouterr().out)
+    (found,) = (page["findings"] for page in explained["pages"])
+    assert found
+    assert all(finding["explanation"]["contributions"] for finding in found)
+    for finding in found:
+        finding["explanation"] = None
+    assert explained == plain
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("option", [[], ["--explain"]])
+def test_html_always_says_why(drafts, capsys, option):
+    (drafts / "other.txt").write_text("Call us today to book your visit.")
+    arguments = ["check", "claim.txt", "other.txt", "nothing.txt", "--mode", "screen"]
+    assert run([*arguments, "-f", "json"]) == 1
+    findings = [page["findings"] for page in json.loads(capsys.readouterr().out)["pages"]]
+    assert findings[0]
+    assert findings[1]
+    assert run([*arguments, "-f", "html", *option]) == 1
+    tree = LexborHTMLParser(capsys.readouterr().out)
+    entries = tree.css(".entry")
+    assert entries
+    assert all(len(entry.css("details.why")) == 1 for entry in entries)
+    assert len(tree.css(".reasons")) == sum(map(len, findings))
+
+
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}])
 def test_a_pipe_gets_no_escape_codes(drafts, capsys, monkeypatch, variables):
     for name, value in variables.items():
@@ -682,6 +742,41 @@ def test_evaluate_names_the_line_of_a_fault(tmp_path, capsys):
     file = write_lines(tmp_path / "a.jsonl", line(), line(block=1, labels=[]))
     assert run(["evaluate", str(file)]) == 2
     assert f"{file}:2: labels must have one list" in one_line(capsys.readouterr().err)
+
+
+def test_train_shows_real_pages_in_the_card(model_folder, tmp_path, capsys):
+    figures = tmp_path / "real.json"
+    assert run(["evaluate", str(TINY_CORPUS), "--split", "dev", "--mode", "screen", "--json", str(figures)]) == 0
+    capsys.readouterr()
+    arguments = ["-o", str(tmp_path / "again"), "--model-version", "9.9.9", "--real-text", str(figures)]
+    assert run(["train", str(TINY_CORPUS), *arguments]) == 0
+    captured = capsys.readouterr()
+    folder = tmp_path / "again" / "en_claims-9.9.9"
+    assert one_line(captured.err).startswith(f"mdclaims: wrote {folder}, sha256 ")
+    card, without = ((path / "README.md").read_text(encoding="utf-8") for path in (folder, model_folder))
+    support = json.loads(figures.read_text(encoding="utf-8"))["labels"][EFFICACY]["support"]
+    assert support > 0
+    section = card.split("On real pages\n")[1]
+    assert f"| `{EFFICACY}` | {support} |" in section.split("\n#")[0]
+    assert "On real pages" not in without
+    # The card alone tells of them.
+    assert (folder / "meta.json").read_bytes() == (model_folder / "meta.json").read_bytes()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b"\xff", str(TINY_CORPUS)])
+def test_train_refuses_real_pages_that_are_no_evaluation(tmp_path, capsys, content):
+    file = tmp_path / "real.json"
+    if isinstance(content, str):
+        file = Path(content)
+    elif content is not None:
+        file.write_bytes(content)
+    assert run(["train", str(TINY_CORPUS), "-o", str(tmp_path / "out"), "--real-text", str(file)]) == 2
+    captured = capsys.readouterr()
+    message = one_line(captured.err)
+    assert str(file) in message
+    assert "pass what `mdclaims evaluate --json` wrote" in message
+    assert captured.out == ""
+    assert not (tmp_path / "out").exists()
 
 
 def test_train_names_what_the_corpus_lacks(tmp_path, capsys):

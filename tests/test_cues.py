@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mdclaims.labels import LABELS
 from mdclaims.language import cues
 from mdclaims.language.cues import Cue, CueList, CueMatcher, KeywordBaseline, cue_lists, expand
+from mdclaims.language.hashing import WordRows, norms_of
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_offsets_point_to_the_text(nlp, matcher):
     assert [text[cue.start : cue.end] for cue in cues_found] == [cue.text for cue in cues_found]
     assert cues_found == sorted(cues_found, key=lambda cue: (cue.start, cue.end, cue.name))
     start = text.index("without surgery")
-    assert Cue("reassurance", start, start + 15, "without surgery") in cues_found
+    assert Cue("noninvasive", start, start + 15, "without surgery") in cues_found
 
 
 WORDS = st.lists(
@@ -159,11 +160,37 @@ def test_cues_of_a_list_are_disjoint_and_in_place(nlp, matcher, words):
         ends[cue.name] = cue.end
 
 
-def test_columns_are_those_of_the_names(nlp, matcher):
+def counts_of(matcher, nlp, *texts):
+    return matcher.counts(WordRows.of([norms_of(nlp.make_doc(text)) for text in texts]))
+
+
+def test_counts_are_in_the_order_of_the_names(nlp, matcher):
     assert matcher.names == tuple(entry.name for entry in cue_lists())
-    columns = matcher.columns(nlp.make_doc("Call us today."))
-    assert "request" in {matcher.names[column] for column in columns}
-    assert matcher.columns(nlp.make_doc("xyzzy")) == []
+    counts = counts_of(matcher, nlp, "Call us today, call us now.", "xyzzy", "")
+    assert counts.shape == (3, len(matcher.names))
+    assert counts[0, matcher.names.index("imperative")] >= 2
+    assert not counts[1:].any()
+
+
+def test_counts_of_no_text(nlp, matcher):
+    assert counts_of(matcher, nlp).shape == (0, len(matcher.names))
+
+
+@given(st.lists(WORDS, max_size=4))
+def test_a_text_counts_the_same_in_any_batch(nlp, matcher, texts):
+    joined = [" ".join(words) for words in texts]
+    alone = [counts_of(matcher, nlp, text)[0].tolist() for text in joined]
+    assert counts_of(matcher, nlp, *joined).tolist() == alone
+
+
+def test_a_phrase_of_two_lists_counts_in_both(monkeypatch, nlp):
+    matcher = of_phrases(monkeypatch, nlp, x=["pain relief", "relief"], y=["pain relief"])
+    assert counts_of(matcher, nlp, "Pain relief for pain-relief seekers").tolist() == [[4, 2]]
+
+
+def test_addresses_are_cues_whoever_owns_them(nlp, matcher):
+    for text in ("www.elmtree.example/book", "https://a.org", "me@clinic.co.uk", "Elmtree.com"):
+        assert "contact" in {cue.name for cue in matcher.find(nlp.make_doc(f"See {text}, or not."))}
 
 
 def test_the_keyword_baseline_gives_the_label_of_its_lists(nlp):

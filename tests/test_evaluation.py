@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 from helpers import (
     ACTION,
@@ -27,7 +28,7 @@ from helpers import (
 from mdclaims.config import MODES
 from mdclaims.model import evaluation
 from mdclaims.model.corpus import read_corpus
-from mdclaims.model.evaluation import evaluate, label_matrix
+from mdclaims.model.evaluation import evaluate, group_scores, label_matrix, mode_figures, typical_mistakes
 
 #  sentence        score  gold   marked at 0.5
 # "Alpha [e90]"     .90   yes    yes
@@ -120,20 +121,26 @@ def test_a_perfect_and_a_useless_model(tmp_path):
 
 
 def test_perfect_calibration_has_slope_one_and_no_error():
-    import numpy as np
-
     gold = np.array([True, False, False, False] * 25 + [True, True, True, False] * 25)
     scores = np.array([0.25] * 100 + [0.75] * 100)
     assert evaluation._calibration_slope(gold, scores) == pytest.approx(1, abs=0.01)
+    assert evaluation._calibration_intercept(gold, scores) == pytest.approx(0, abs=1e-9)
     assert evaluation._calibration_error(gold, scores) == pytest.approx(0, abs=1e-9)
     assert evaluation._brier_skill(gold, scores) == pytest.approx(1 - 0.1875 / 0.25)
 
 
-def test_certain_scores_do_not_break_the_slope():
-    import numpy as np
+def test_the_intercept_is_what_the_logits_lack():
+    # One sentence in two carries the label, and every score says one in four: logit 1/2 - logit 1/4 = log 3.
+    gold = np.array([True, False] * 50)
+    assert evaluation._calibration_intercept(gold, np.full(100, 0.25)) == pytest.approx(math.log(3))
+    assert evaluation._calibration_intercept(gold, np.full(100, 0.75)) == pytest.approx(-math.log(3))
+    assert math.isnan(evaluation._calibration_intercept(gold[:1], np.array([0.5])))
 
+
+def test_certain_scores_break_neither_slope_nor_intercept():
     gold = np.array([True, False, True, False])
     assert math.isfinite(evaluation._calibration_slope(gold, np.array([1.0, 0.0, 0.0, 1.0])))
+    assert math.isfinite(evaluation._calibration_intercept(gold, np.ones(4)))
 
 
 def test_label_matrix():
@@ -189,7 +196,7 @@ def test_sites_are_resampled_where_there_are_ten(tmp_path, sites, resampled):
 
 
 def test_draws_take_whole_groups():
-    draws = evaluation._draws(["a", "a", "b", "c", "a"])
+    draws = list(evaluation._draws(["a", "a", "b", "c", "a"]))
     assert len(draws) == 200
     members = {"a": {0, 1, 4}, "b": {2}, "c": {3}}
     for rows in draws:
@@ -209,6 +216,138 @@ def test_one_document_has_no_interval(tmp_path):
     assert precision.value == 0.5
     assert math.isnan(precision.low)
     assert math.isnan(precision.high)
+
+
+# --- modes, groups and mistakes ---------------------------------------------------------------------------------
+
+
+def stub_scores(documents):
+    return StubClassifier().scores([entry for document in documents for entry in document.inputs()])
+
+
+def test_mode_figures_by_hand(by_hand):
+    figures = mode_figures(label_matrix(by_hand), stub_scores(by_hand), STUB_THRESHOLDS)
+    assert list(figures) == ["balanced", "edit", "screen"]
+    found = {
+        mode: (row["labels"][EFFICACY]["marked"], row["labels"][EFFICACY]["right"]) for mode, row in figures.items()
+    }
+    assert found == {"screen": (4, 3), "balanced": (3, 2), "edit": (2, 1)}
+    assert figures["screen"]["labels"][EFFICACY] == {
+        "support": 3, "marked": 4, "right": 3, "precision": 0.75, "recall": 1.0,
+    }  # fmt: skip
+    assert figures["screen"]["labels"][STIGMA] == {
+        "support": 0, "marked": 0, "right": 0, "precision": None, "recall": None,
+    }  # fmt: skip
+
+
+def test_a_sentence_with_two_marks_is_read_once(tmp_path):
+    documents = documents_of(tmp_path, line(sentences=["Both [e90] [s90].", "None."], labels=[[EFFICACY], []]))
+    row = mode_figures(label_matrix(documents), stub_scores(documents), STUB_THRESHOLDS)["balanced"]
+    assert (row["to_read"], row["sentences"]) == (1, 2)
+
+
+AREAS = ["dental", "dental", "dental", "eye", "eye", None]
+
+
+@pytest.fixture
+def in_areas(tmp_path, monkeypatch):
+    """Six sites of two labelled sentences, one of them found, and a false alarm; groups need three and six."""
+    monkeypatch.setattr(evaluation, "GROUP_SITES", 3)
+    monkeypatch.setattr(evaluation, "GROUP_SENTENCES", 6)
+    monkeypatch.setattr(evaluation, "GROUP_SUPPORT", 4)
+    rows = [
+        line(
+            doc=f"d{n}",
+            site=f"s{n}",
+            area=area,
+            sentences=["Hit [e90].", "Miss [e10].", "Alarm [e90]."],
+            labels=[[EFFICACY], [EFFICACY, STIGMA] if n < 3 else [EFFICACY], []],
+        )
+        for n, area in enumerate(AREAS)
+    ]
+    return documents_of(tmp_path, *rows)
+
+
+def scores_by_area(documents):
+    marked = stub_scores(documents) >= 0.5
+    return group_scores(documents, label_matrix(documents), marked, lambda document: document.area)
+
+
+def test_groups_by_hand(in_areas):
+    dental, other, everything = scores_by_area(in_areas)
+    assert [dental.name, other.name, everything.name] == ["dental", "other", "all"]  # "eye" and no area are pooled
+    assert [row.documents for row in (dental, other, everything)] == [3, 3, 6]
+    assert (dental.sites, dental.sentences, dental.labelled) == (3, 9, 6)
+    assert dental.support == {EFFICACY: 6, SAFETY: 0, STIGMA: 3, ACTION: 0}
+    assert dental.f1[EFFICACY] == pytest.approx(2 * 3 / (6 + 6))
+    assert math.isnan(dental.f1[STIGMA])  # on too few sentences to say
+    assert dental.macro_f1.value == dental.f1[EFFICACY]
+    assert everything.sentences == 18
+
+
+@pytest.mark.parametrize(("constant", "value"), [("GROUP_SITES", 4), ("GROUP_SENTENCES", 7)])
+def test_a_group_needs_sites_and_labelled_sentences(in_areas, monkeypatch, constant, value):
+    monkeypatch.setattr(evaluation, constant, value)
+    assert [row.name for row in scores_by_area(in_areas)] == ["other", "all"]
+
+
+def test_a_label_counts_in_a_group_from_its_support_on(in_areas, monkeypatch):
+    monkeypatch.setattr(evaluation, "GROUP_SUPPORT", 3)
+    dental = scores_by_area(in_areas)[0]
+    assert dental.f1[STIGMA] == 0
+    assert dental.macro_f1.value == pytest.approx(0.25)
+    assert dental.to_json()["labels"][STIGMA] == {"f1": 0.0, "support": 3}
+
+
+def test_groups_are_json_without_nan(in_areas):
+    rows = json.loads(json.dumps([row.to_json() for row in scores_by_area(in_areas)], allow_nan=False))
+    assert rows[0]["macro_f1"] == [0.5, 0.5, 0.5]
+    assert rows[0]["labels"][STIGMA]["f1"] is None
+    assert group_scores([], label_matrix([]), label_matrix([]), lambda document: document.area) == []
+
+
+def mistakes_of(documents, count):
+    thresholds = STUB_THRESHOLDS["balanced"]
+    return typical_mistakes(documents, label_matrix(documents), stub_scores(documents), thresholds, count=count)
+
+
+@pytest.fixture
+def wrong(tmp_path):
+    return documents_of(
+        tmp_path,
+        line(doc="a", kind="heading", sentences=["Our knees"], labels=[[]]),
+        line(doc="a", block=1, sentences=["Alarm [e70].", "Worse [e99]."], labels=[[], [STIGMA]]),
+        line(doc="a", block=2, sentences=["Missed [a05]."], labels=[[ACTION]]),
+        line(doc="b", sentences=["Alarm [e80].", "Missed [s30]."], labels=[[], [SAFETY]]),
+        line(doc="c", sentences=["Alarm [e75].", "Missed [s20].", "Right [e90]."], labels=[[], [SAFETY], [EFFICACY]]),
+        line(doc="d", sentences=["Missed [a40]."], labels=[[ACTION]]),
+        line(doc="e", sentences=["Alarm [e80]."], labels=[[]]),
+    )
+
+
+def test_mistakes_follow_their_rule(wrong):
+    # Round one: the worst alarm (a), the worst miss of safety (c), the worst miss of action in a document not shown
+    # (d, since a is); round two: b's alarm, and e's is a sentence shown already.
+    found = [(row.doc, row.text, row.label, row.error, row.score) for row in mistakes_of(wrong, 10)]
+    assert found == [
+        ("a", "Worse [e99].", EFFICACY, "false alarm", 0.99),
+        ("b", "Alarm [e80].", EFFICACY, "false alarm", 0.8),
+        ("c", "Missed [s20].", SAFETY, "miss", 0.2),
+        ("d", "Missed [a40].", ACTION, "miss", 0.4),
+    ]
+
+
+def test_mistakes_say_where_they_stand(wrong):
+    worst = mistakes_of(wrong, 1)
+    assert [(row.kind, row.heading, row.gold) for row in worst] == [("paragraph", "Our knees", (STIGMA,))]
+
+
+def test_mistakes_are_spread_before_they_are_many(wrong):
+    assert [row.doc for row in mistakes_of(wrong, 3)] == ["a", "c", "d"]
+
+
+def test_no_mistakes(tmp_path):
+    assert mistakes_of(documents_of(tmp_path, line(sentences=["Right [e90]."], labels=[[EFFICACY]])), 10) == []
 
 
 # --- baselines --------------------------------------------------------------------------------------------------
@@ -293,13 +432,22 @@ def test_json_has_no_nan_and_every_field(by_hand):
     assert list(data["labels"]) == list(LABELS)
     assert set(data["labels"][EFFICACY]) == {
         "support", "precision", "recall", "f1", "average_precision",
-        "brier_skill", "calibration_slope", "calibration_error",
+        "brier_skill", "calibration_slope", "calibration_intercept", "calibration_error",
     }  # fmt: skip
     assert data["labels"][EFFICACY]["precision"][0] == 0.6667
     assert data["labels"][STIGMA]["f1"] == [None, None, None]
     assert data["labels"][STIGMA]["brier_skill"] is None
     assert set(data["baselines"]) == {"every sentence", "keyword list"}
     assert set(data["baselines"]["keyword list"]) == {"macro_f1", *LABELS}
+
+
+def test_known_scores_are_taken(by_hand):
+    classifier = StubClassifier()
+    scores = classifier.scores([entry for document in by_hand for entry in document.inputs()])
+    given = evaluate(by_hand, classifier, mode="edit", scores=scores)
+    assert given.to_json() == evaluate(by_hand, classifier, mode="edit").to_json()
+    silent = evaluate(by_hand, classifier, mode="edit", scores=np.zeros_like(scores))
+    assert scores_of(silent, EFFICACY).recall.value == 0
 
 
 def test_json_of_nothing_has_no_nan():

@@ -32,7 +32,7 @@ RENDER = {
 
 @pytest.fixture(scope="module")
 def screener():
-    return tiny_screener(mode="screen")
+    return tiny_screener(mode="balanced")
 
 
 def golden_report(screener, name):

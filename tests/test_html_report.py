@@ -3,9 +3,12 @@
 import base64
 import hashlib
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
+from helpers import explained
 from selectolax.lexbor import LexborHTMLParser
 
 from mdclaims.config import Settings
@@ -238,6 +241,110 @@ def test_html_report_a_filter_for_each_label_asked_for(result, tree):
         assert words(tree.css_first(f"#{button.attributes['aria-describedby']}")) == info.meaning
     some = LexborHTMLParser(render_html(report_of(result, settings=Settings(labels=(SAFETY,)))))
     assert [node.attributes["data-label"] for node in some.css("button.filter")] == [SAFETY]
+
+
+# --- why ----------------------------------------------------------------------------------------------------------
+
+REASONS = (
+    ("sentence", "Cures", 2.04),
+    ("heading", "lasers", 0.55),
+    ("circumstance", "kind: list_item", -1.25),
+    ("previous", "Call", -0.61),
+    ("next", "We", 0.2),
+)
+
+
+@pytest.fixture(scope="session")
+def why(result):
+    """The report of the same page with every finding explained."""
+    return LexborHTMLParser(render_html(report_of(explained(result, *REASONS), settings=Settings(explain=True))))
+
+
+def test_html_report_says_why_for_every_finding(result, why):
+    entries = why.css(".entry")
+    assert len(entries) == 5
+    assert [len(entry.css("details.why")) for entry in entries] == [1] * 5
+    for entry in entries:
+        assert words(entry.css_first("details.why > summary")) == "Why"
+        assert "open" not in entry.css_first("details.why").attributes
+        labels = [node.attributes["data-label"] for node in entry.css(".reasons")]
+        assert labels == [node.attributes["data-label"] for node in entry.css(".permalink")]
+        assert [words(node) for node in entry.css(".reasons dt")] == [label_info()[label].display for label in labels]
+    assert len(why.css(".reasons")) == len(result.findings) == 6
+
+
+def test_html_report_why_names_words_and_weights(why):
+    for node in why.css(".reasons"):
+        assert [words(side) for side in node.css("dd")] == [
+            "speaks for it: “cures” +2.0, “lasers” (heading) +0.6",
+            "speaks against it: kind: list item −1.2, “call” (sentence before) −0.6",
+        ]
+    assert "log-odds" in words(why.css_first(".appendix"))
+
+
+def test_html_report_without_explanations_has_no_why(html, tree):
+    assert tree.css(".why, .reasons") == []
+    assert ">Why<" not in html
+    assert "log-odds" not in html
+
+
+@pytest.mark.parametrize(
+    ("reasons", "sides"),
+    [
+        ((("sentence", "cures", 1.0),), ["speaks for it: “cures” +1.0"]),
+        ((("sentence", "we", -1.0),), ["speaks for it: nothing in particular", "speaks against it: “we” −1.0"]),
+        ((("sentence", "we", 0.1),), ["speaks for it: nothing in particular"]),
+    ],
+)
+def test_html_report_why_of_one_side(reasons, sides):
+    page = explained(result_of(("Cures acne.", {EFFICACY: 0.9}, {})), *reasons)
+    tree = LexborHTMLParser(render_html(report_of(page, settings=Settings(explain=True))))
+    assert [words(side) for side in tree.css(".reasons dd")] == sides
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+def test_html_report_why_keeps_markup_as_text(markup):
+    def tree_of(word):
+        page = result_of(("Cures acne.", {EFFICACY: 0.9}, {}))
+        reasons = [(part, f"{word} x", 1.0) for part in ("sentence", "heading", "circumstance")]
+        return LexborHTMLParser(render_html(report_of(explained(page, *reasons), settings=Settings(explain=True))))
+
+    tree, plain = tree_of(markup), tree_of("word")
+    assert [(node.tag, sorted(node.attributes)) for node in tree.css("*")] == [
+        (node.tag, sorted(node.attributes)) for node in plain.css("*")
+    ]
+    assert len(tree.css(".reason")) == 3
+    assert " ".join(f"“{markup.lower()} x”".split()) in words(tree.css_first(".reasons"))
+
+
+def test_html_report_why_replaces_control_characters():
+    page = explained(result_of(("Cures acne.", {EFFICACY: 0.9}, {})), ("sentence", "a\x1b\u202eb\udcff", 1.0))
+    html = render_html(report_of(page, settings=Settings(explain=True)))
+    assert "“a\ufffd\ufffdb\ufffd”" in html
+    assert html.encode("utf-8")
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(BROWSER is None, reason="needs a Chromium browser")
+def test_html_report_filter_hides_the_reasons_of_a_switched_off_label(result, tmp_path):
+    html = render_html(report_of(explained(result, *REASONS), settings=Settings(explain=True)))
+    # The page's own policy would stop the script that presses the button.
+    html = re.sub(r"<meta http-equiv=.Content-Security-Policy.[^>]*>", "", html)
+    press = f"document.querySelector('.filter[data-label={EFFICACY}]').click()"
+    page = tmp_path / "report.html"
+    page.write_text(html.replace("</body>", f"<script>{press}</script></body>"), encoding="utf-8")
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run([BROWSER, *arguments, page.as_uri()], capture_output=True, timeout=120, check=True)
+    tree = LexborHTMLParser(done.stdout.decode("utf-8"))
+    assert tree.css_first(f".filter[data-label={EFFICACY}]").attributes["aria-pressed"] == "false"
+    hidden = {(node.attributes["data-label"], "hidden" in node.attributes) for node in tree.css(".reasons")}
+    assert hidden == {(EFFICACY, True), (SAFETY, False), (ACTION, False)}
+    assert [words(entry.css_first(".quote")) for entry in tree.css(".entry:not([hidden])")] == [
+        "Call us", "It works and does not hurt.", "No downtime",
+    ]  # fmt: skip
 
 
 # --- text ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from importlib.resources import files
 
@@ -17,9 +18,11 @@ from helpers import (
     report_of,
     stub_report,
     stub_screener,
+    tiny_screener,
 )
 
-from mdclaims.config import MODES
+from mdclaims.config import MODES, Settings
+from mdclaims.findings.screening import load
 from mdclaims.reading import read_bytes
 from mdclaims.reports.json_report import SCHEMA_VERSION, render_json, report_data
 
@@ -30,6 +33,12 @@ def html_report(html):
     screener = stub_screener()
     page = read_bytes(html.encode(), source="page.html", format="html")
     return report_of(screener, [screener.screen_page(page)])
+
+
+def explained_report(screener=None):
+    screener = screener or tiny_screener(mode="screen", explain=True)
+    text = "Why us?\n\nThe laser relieves pain 👍. It is safe.\n\n- Book now\n"
+    return report_of(screener, [screener.screen_text(text)])
 
 
 def data_of(report):
@@ -52,6 +61,7 @@ REPORTS = {
     "one label": lambda: stub_report(TEXT, screener=stub_screener(labels=(ACTION,), mode="edit")),
     "no finding": lambda: stub_report("We close."),
     "notes": lambda: html_report("<meta charset=latin1><p>Café [e90]</p>"),
+    "explained": lambda: explained_report(),
     "unicode": lambda: stub_report("👩‍⚕️ Schmerz\ufffd — 痛み [e90] ”"),
 }
 
@@ -76,11 +86,19 @@ def test_reports_are_valid(validator, make):
         lambda data: data["pages"][0]["findings"][0].update(score=1.5),
         lambda data: data["pages"][0]["findings"][0].pop("fingerprint"),
         lambda data: data["pages"][0]["summary"].pop("by_label"),
+        lambda data: data["pages"][0]["findings"][0].pop("explanation"),
+        lambda data: data["pages"][0]["findings"][0].update(explanation="because"),
+        lambda data: data["pages"][0]["findings"][0]["explanation"].pop("baseline"),
+        lambda data: data["pages"][0]["findings"][0]["explanation"].update(sum=1),
+        lambda data: data["pages"][0]["findings"][0]["explanation"]["contributions"][0].update(part="title"),
+        lambda data: data["pages"][0]["findings"][0]["explanation"]["contributions"][0].update(start=-1),
+        lambda data: data["pages"][0]["findings"][0]["explanation"]["contributions"][0].pop("weight"),
+        lambda data: data["pages"][0]["findings"][0]["explanation"]["contributions"][0].update(weight="+1"),
     ],
-    ids=range(11),
+    ids=range(19),
 )
 def test_the_schema_finds_damage(validator, damage):
-    data = data_of(stub_report(TEXT))
+    data = data_of(explained_report())
     assert validator.is_valid(data)
     damage(data)
     assert not validator.is_valid(data)
@@ -116,7 +134,7 @@ def test_all_keys_of_the_contract_are_there():
     for finding in page["findings"]:
         assert set(finding) >= {
             "sentence", "label", "score", "stance", "priority", "reason", "group", "fingerprint",
-            "attributes", "cues", "rules", "suggestions", "qualifier", "suppressed",
+            "attributes", "cues", "rules", "suggestions", "qualifier", "suppressed", "explanation",
         }  # fmt: skip
 
 
@@ -173,9 +191,45 @@ def test_findings_follow_their_sentences():
 def test_cues_are_offsets_into_the_text():
     (page,) = data_of(stub_report(TEXT))["pages"]
     cues = [cue for finding in page["findings"] for cue in finding["cues"]]
-    assert any(cue["text"] == "relieves" and cue["name"] == "benefit" for cue in cues)
+    assert any(cue["text"] == "relieves" and cue["name"] == "effect_relief" for cue in cues)
     for cue in cues:
         assert page["text"][cue["start"] : cue["end"]] == cue["text"]
+
+
+def test_findings_are_not_explained_unless_asked():
+    findings = data_of(stub_report(TEXT))["pages"][0]["findings"]
+    assert [finding["explanation"] for finding in findings] == [None] * 3
+
+
+def test_explanations_add_up_to_the_score():
+    # The shipped model: the tiny one is so sure that a score can be 1, which has no log-odds.
+    report = explained_report(load(settings=Settings(mode="screen", explain=True)))
+    findings = data_of(report)["pages"][0]["findings"]
+    assert len(findings) == len(report.pages[0].findings) >= 3
+    for finding, exact in zip(findings, report.pages[0].findings, strict=True):
+        weights = [part["weight"] for part in finding["explanation"]["contributions"]]
+        assert len(weights) == len(exact.explanation.contributions) > 5
+        # Each is rounded to four places.
+        total = finding["explanation"]["baseline"] + sum(weights)
+        rounding = 0.00005 * (len(weights) + 1) + 1e-4
+        assert total == pytest.approx(math.log(exact.score / (1 - exact.score)), abs=rounding)
+        assert [abs(weight) for weight in weights] == sorted(map(abs, weights), reverse=True)
+
+
+def test_words_of_explanations_are_offsets_into_their_part():
+    (page,) = data_of(explained_report())["pages"]
+    texts = [sentence["text"] for sentence in page["sentences"]]
+    assert texts == ["Why us?", "The laser relieves pain 👍.", "It is safe.", "Book now"]
+    finding = next(finding for finding in page["findings"] if finding["sentence"] == 2)
+    parts = {"sentence": texts[2], "heading": texts[0], "previous": texts[1], "next": texts[3]}
+    seen = set()
+    for part in finding["explanation"]["contributions"]:
+        seen.add(part["part"])
+        if part["part"] == "circumstance":
+            assert part["start"] is part["end"] is None
+        else:
+            assert parts[part["part"]][part["start"] : part["end"]] == part["text"]
+    assert seen == {*parts, "circumstance"}
 
 
 def test_quoted_headings_and_kinds():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
+from dataclasses import replace
 
 import pytest
 from helpers import (
@@ -224,15 +226,71 @@ def test_the_filter_does_not_change_fingerprints():
 def test_cues_stand_where_they_say():
     result = stub_screener().screen_text("We open at nine.\n\nLaser [e90] relieves pain and improves sleep.")
     (finding,) = result.findings
-    found = [cue for cue in finding.cues if cue.name == "benefit"]
-    assert [cue.text for cue in found] == ["relieves", "improves"]
-    assert all(result.page.text[cue.start : cue.end] == cue.text for cue in found)
+    assert {("effect_relief", "relieves"), ("effect_improve", "improves sleep"), ("condition_pain", "pain")} <= {
+        (cue.name, cue.text) for cue in finding.cues
+    }
+    assert all(result.page.text[cue.start : cue.end] == cue.text for cue in finding.cues)
 
 
 def test_all_findings_of_a_sentence_have_its_cues():
     one, two = stub_screener().screen_text("It [e90][s90] relieves pain.").findings
     assert one.cues == two.cues
     assert one.cues
+
+
+# --- explanations -----------------------------------------------------------------------------------------------
+
+CLAIMS = """Why choose our laser clinic?
+
+Laser therapy relieves pain for good 👍. It is safe, painless and free of side effects.
+
+- Book your visit now
+- Parking behind the house
+"""
+
+
+def test_findings_are_explained_only_when_asked():
+    plain = tiny_screener(mode="screen").screen_text(CLAIMS)
+    explained = tiny_screener(mode="screen", explain=True).screen_text(CLAIMS)
+    assert len(plain.findings) >= 3
+    assert {finding.explanation for finding in plain.findings} == {None}
+    assert all(finding.explanation is not None for finding in explained.findings)
+    # Nothing else changes.
+    assert tuple(replace(finding, explanation=None) for finding in explained.findings) == plain.findings
+    assert explained.sentences == plain.sentences
+
+
+def test_settings_ask_for_no_explanation_by_default():
+    assert not Settings().explain
+
+
+def test_explanations_are_those_of_their_finding():
+    result = tiny_screener(mode="screen", explain=True).screen_text(CLAIMS)
+    texts = [entry.sentence.text for entry in result.sentences]
+    assert len({finding.label for finding in result.findings}) >= 2
+    parts = set()
+    for finding in result.findings:
+        # The tiny model is so sure that a score can be 1, which has no log-odds.
+        assert 1 / (1 + math.exp(-finding.explanation.log_odds)) == pytest.approx(finding.score, abs=1e-6)
+        where = {
+            "sentence": texts[finding.sentence],
+            "heading": texts[0] if finding.sentence else "",
+            "previous": texts[finding.sentence - 1] if finding.sentence else "",
+            "next": texts[finding.sentence + 1],
+        }
+        for part in finding.explanation.contributions:
+            if part.part != "circumstance":
+                assert where[part.part][part.start : part.end] == part.text
+            parts.add(part.part)
+    assert parts == {"sentence", "heading", "previous", "next", "circumstance"}
+
+
+def test_explanations_of_the_shipped_model_add_up():
+    screener = mdclaims.load(settings=Settings(mode="screen", explain=True))
+    findings = [finding for document in tiny_documents() for finding in screener.screen_page(document.page()).findings]
+    assert len(findings) > 20
+    for finding in findings:
+        assert finding.explanation.log_odds == pytest.approx(math.log(finding.score / (1 - finding.score)), abs=1e-4)
 
 
 # --- entries ----------------------------------------------------------------------------------------------------

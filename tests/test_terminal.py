@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from helpers import ACTION, EFFICACY, LABELS, SAFETY, report_of, stub_report, stub_screener
+from helpers import ACTION, EFFICACY, LABELS, SAFETY, explained, report_of, stub_report, stub_screener, tiny_screener
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -160,6 +160,104 @@ def test_the_title_stands_beside_the_source():
     assert "page.html  Birch Rooms" in lines
 
 
+# --- what drove a finding ---------------------------------------------------------------------------------------
+
+REASONS = (
+    ("sentence", "Relieves", 2.04),
+    ("sentence", "pain", 0.55),
+    ("heading", "clinic", 0.35),
+    ("previous", "Why", -0.61),
+    ("next", "quite", -0.3),
+    ("circumstance", "kind: list_item", -1.25),
+    ("sentence", ".", 1.5),  # no word
+    ("sentence", "the", 0.2),
+    ("sentence", "THE", 0.2),  # with "the" strong enough
+    ("sentence", "weak", 0.29),
+    ("circumstance", "9 words long", -0.29),
+)
+FOR_IT = "“relieves” +2.0, “pain” +0.6, “the” +0.4, “clinic” (heading) +0.3"
+AGAINST_IT = "kind: list item −1.2, “why” (sentence before) −0.6, “quite” (sentence after) −0.3"
+
+
+def explained_report(*reasons, text=TEXT):
+    report = stub_report(text)
+    return replace(report, pages=(explained(report.pages[0], *(reasons or REASONS)),))
+
+
+def test_findings_are_not_explained_unless_asked():
+    assert "for it" not in render_terminal(stub_report(TEXT))
+
+
+@pytest.mark.parametrize("width", [40, 76, 100])
+def test_reasons_stand_below_their_sentence(width):
+    lines = render_terminal(explained_report(), width=width).splitlines()
+    below = " ".join(words("\n".join(lines)).split("Book now [a90][e70]")[1].split("• Parking")[0].split())
+    line = f"for it {FOR_IT}; against it {AGAINST_IT}"
+    shown = [f"{DISPLAY[label]}: {line}" for label in (EFFICACY, ACTION)]
+    # In the wide form the second label of the margin stands beside them.
+    assert re.sub(margin(ACTION, 90), "", below).split() == " ".join(shown).split()
+    assert words("\n".join(lines)).count(": for it ") == 4
+
+
+def test_reasons_are_beside_the_margin_in_the_wide_form_only():
+    wide = render_terminal(explained_report(), width=100).splitlines()
+    narrow = render_terminal(explained_report(), width=60).splitlines()
+    (text,) = [n for n, line in enumerate(wide) if "gentle on the skin" in line]
+    at = wide[text].index("It is")
+    assert wide[text + 1].index(DISPLAY[SAFETY]) == at > 0
+    (text,) = [n for n, line in enumerate(narrow) if "gentle on the skin" in line]
+    assert narrow[text + 1].startswith(f"{DISPLAY[SAFETY]}: for it “relieves” +2.0")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("colour", [False, True])
+def test_reasons_keep_within_the_width(width, colour):
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", render_terminal(explained_report(), width=width, colour=colour)).splitlines()
+    assert sum("against it" in line for line in lines) >= 2 or width < 76
+    assert max(map(len, lines)) <= width
+    assert [line.rstrip() for line in lines] == render_terminal(explained_report(), width=width).splitlines()
+
+
+def test_reasons_change_no_other_line():
+    plain, with_reasons = render_terminal(stub_report(TEXT), width=60), render_terminal(explained_report(), width=60)
+    left = iter(with_reasons.splitlines())
+    assert all(line in left for line in plain.splitlines())
+
+
+def test_the_strongest_five_reasons_of_each_side_are_shown():
+    many = [("sentence", f"w{n}", sign * (1 + n / 10)) for n in range(7) for sign in (1, -1)]
+    text = words(render_terminal(explained_report(*many, text="It [e90] heals."), width=120))
+    assert "for it “w6” +1.6, “w5” +1.5, “w4” +1.4, “w3” +1.3, “w2” +1.2; against it" not in text  # one word, both ways
+    many = [("sentence", f"w{n}", 1 + n / 10) for n in range(7)] + [("next", f"v{n}", -1 - n / 10) for n in range(7)]
+    text = words(render_terminal(explained_report(*many, text="It [e90] heals."), width=120))
+    assert "for it “w6” +1.6, “w5” +1.5, “w4” +1.4, “w3” +1.3, “w2” +1.2; against it “v6” (sentence after) −1.6" in text
+    assert text.count("(sentence after)") == 5
+
+
+@pytest.mark.parametrize("reasons", [[("sentence", "it", 0.1)], [("sentence", "!", 9.0)], [("sentence", "it", -0.1)]])
+def test_no_reason_stands_out(reasons):
+    text = words(render_terminal(explained_report(*reasons, text="It [e90] heals.")))
+    assert f"{DISPLAY[EFFICACY]}: for it nothing in particular" in text
+    assert "against" not in text
+
+
+def test_a_word_that_speaks_both_ways_counts_by_its_sum():
+    reasons = [("sentence", "it", 2.0), ("sentence", "It", -0.5), ("heading", "it", -3.0)]
+    text = words(render_terminal(explained_report(*reasons, text="It [e90] heals."), width=120))
+    assert "for it “it” +1.5; against it “it” (heading) −3.0" in text
+
+
+def test_the_real_reasons_name_words_of_the_page():
+    screener = tiny_screener(mode="screen", explain=True)
+    report = report_of(screener, [screener.screen_text("Why us?\n\nThe laser relieves pain. We close early.\n")])
+    assert report.findings
+    text = words(render_terminal(report, width=100))
+    assert text.count(": for it ") == report.findings
+    named = re.findall(r"“(.+?)”", text)
+    assert named
+    assert set(named) <= {"why", "us", "the", "laser", "relieves", "pain", "we", "close", "early"}
+
+
 # --- notes, errors, summary -------------------------------------------------------------------------------------
 
 
@@ -258,7 +356,7 @@ FORBIDDEN = set("\x00\x07\x08\x0c\r\x1b\x7f\x9b\u202a\u202b\u202c\u202d\u202e\u2
 
 
 @pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
-@pytest.mark.parametrize("place", ["text", "labelled", "source", "title", "error", "error source"])
+@pytest.mark.parametrize("place", ["text", "labelled", "source", "title", "error", "error source", "reason"])
 def test_control_characters_never_reach_the_output(control, place):
     # Long enough not to be taken for a binary file.
     before = "The old mill on the river has two rooms for patients and a garden. " * 5
@@ -274,6 +372,8 @@ def test_control_characters_never_reach_the_output(control, place):
     if place == "title":
         page = report.pages[0]
         report = replace(report, pages=(replace(page, page=replace(page.page, title=f"A {control} b")),))
+    if place == "reason":
+        report = explained_report(("sentence", f"a{control}b", 1.0), text="It [e90] heals.")
     for width in (40, 100):
         text = render_terminal(report, width=width)
         assert not FORBIDDEN & set(text)

@@ -1,11 +1,13 @@
 """tokenizer.py and pipeline.py: one token for each thing that a reader sees as one, and no character lost."""
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.attrs import NORM
 
-from mdclaims.language.pipeline import create_pipeline, norm, shared_pipeline
+from mdclaims.language.pipeline import create_pipeline, looks_english, norm, shared_pipeline
 from mdclaims.language.tokenizer import abbreviations
 
 PIECES = st.lists(
@@ -131,11 +133,49 @@ def test_norm(text, expected):
     assert norm(text) == expected
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["www.x.org", "http://x.example", "https://x.example/a?b=1#c", "calder.com", "Calder.com", "calder.co.uk/book",
+     "calder-clinic.health", "calder.com/leaflet.pdf"],
+)  # fmt: skip
+def test_web_addresses_have_one_norm(nlp, word):
+    assert [token.norm_ for token in nlp.make_doc(f"See {word}, please.")] == ["see", "<url>", ",", "please", "."]
+
+
+@pytest.mark.parametrize("word", ["a@b.co", "jo.wren+web@mail.calder.co.uk", "INFO@Calder.Example"])
+def test_email_addresses_have_one_norm(nlp, word):
+    assert [token.norm_ for token in nlp.make_doc(f"See {word}, please.")] == ["see", "<email>", ",", "please", "."]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["e.g.", "i.e.", "a.m.", "U.S.", "Ph.D.", "Dr.", "Dr.Smith", "St.Mary", "less pain.It helps", "brochure.pdf",
+     "photo.jpg", "index.html", "2.5", "9:30", "555.010.0142", "10.30am", "No.1", "...", "wait...what", "www",
+     "@calder", "#relief", "me@home", "and/or", "non-invasive", "<url>", "http"],
+)  # fmt: skip
+def test_what_is_no_address_keeps_its_words(nlp, text):
+    words = nlp.make_doc(f"See {text} now")[1:-1]
+    assert words.text == text
+    assert [token.norm_ for token in words] == [re.sub("[0-9]", "0", token.text.lower()) for token in words]
+
+
 def test_tokens_carry_our_norm(nlp):
     doc = nlp.make_doc("We DON’T promise 85 %.")
     assert [token.norm_ for token in doc] == ["we", "don't", "promise", "00", "%", "."]
     assert nlp.vocab["Relief"].norm_ == "relief"
     assert nlp.vocab.lex_attr_getters[NORM] is norm
+
+
+GERMAN = "Wir behandeln das Knie ohne Operation, ohne Tabletten, ohne Risiko und in wenigen Wochen. "
+ENGLISH = "We treat the joint without surgery, and most of our patients walk better within a month. "
+
+
+@pytest.mark.parametrize("before", ["", "Calder.com/start ", "https://calder.example/a ", "www.calder.example: "])
+def test_an_address_does_not_hide_the_language(before):
+    assert not looks_english([before + GERMAN])
+    assert looks_english([before + ENGLISH])
+    # Enough English in a text that begins with an address outweighs the rest.
+    assert looks_english([GERMAN * 3, before + ENGLISH])
 
 
 def test_the_pipeline_has_no_components(nlp):

@@ -56,6 +56,24 @@ def test_vectors_do_not_depend_on_the_batch(vectors):
     assert vectors.means([]).shape == (0, 3)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [(), ("pain",), ("pain", "relief", "pain"), ("qwertz", "safe", "qwertz"), ("qwertz",), ("safe",) * 40],
+    ids=" ".join,
+)
+def test_vectors_parts_add_up_to_the_mean(vectors, words):
+    parts = vectors.parts(row(*words))
+    assert parts.shape == (len(words), 3)
+    assert parts.sum(axis=0) == pytest.approx(vectors.means([row(*words)])[0], abs=1e-6)
+    for word, part in zip(words, parts, strict=True):
+        assert part.any() == (word != "qwertz")
+
+
+def test_vectors_parts_are_those_of_their_words(vectors):
+    parts = vectors.parts(row("pain", "qwertz", "relief"))
+    assert parts == pytest.approx(np.array([[10, 0, 0], [0, 0, 0], [0, 10, 0]]) / np.sqrt(200))
+
+
 def test_vectors_survive_their_file(vectors, tmp_path):
     write_vectors(vectors, tmp_path / "a.joblib")
     write_vectors(vectors, tmp_path / "b.joblib")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mdclaims.language.cues import Cue
 from mdclaims.language.sentences import Sentence
+from mdclaims.model.explanations import Explanation
 from mdclaims.reading.page import Page
 
 
@@ -46,6 +47,8 @@ class Finding:
         under moving, re-wrapping and changes of case.
     cues : tuple of Cue
         What the cue lists find in the sentence; offsets into ``Page.text``.
+    explanation : Explanation, optional
+        What drove the score, if the settings ask for it; offsets into the sentence, its heading or neighbour.
     """
 
     sentence: int
@@ -53,6 +56,7 @@ class Finding:
     score: float
     fingerprint: str
     cues: tuple[Cue, ...]
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)

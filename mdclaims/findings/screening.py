@@ -15,6 +15,7 @@ from mdclaims.language.cues import Cue, CueMatcher
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Scores
+from mdclaims.model.explanations import explain
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
 
@@ -87,7 +88,14 @@ class Screener:
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         cues = {n: self._cues_of(sentences[n]) for n in dict.fromkeys(n for n, _ in places)}
         findings = tuple(
-            Finding(sentence=n, label=label, score=scored[n].scores[label], fingerprint=mark, cues=cues[n])
+            Finding(
+                sentence=n,
+                label=label,
+                score=scored[n].scores[label],
+                fingerprint=mark,
+                cues=cues[n],
+                explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
+            )
             for (n, label), mark in zip(places, marks, strict=True)
         )
         return PageResult(page=page, sentences=scored, findings=findings)

@@ -11,19 +11,24 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
 from spacy.language import Language
-from spacy.matcher import PhraseMatcher
 from spacy.tokens import Doc
 
 from mdclaims.labels import LABELS
+from mdclaims.language.hashing import Hashes, WordRows, mix, norms_of
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _KEYS = {"about", "label", "phrases", "fires", "silent"}
+_SIEVE_BITS = 20
+_SIEVE_SHIFT = np.uint64(64 - _SIEVE_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,36 +126,106 @@ def cue_lists() -> tuple[CueList, ...]:
 
 
 class CueMatcher:
-    """Finds the phrases of all cue lists in tokenised text."""
+    """Finds the phrases of all cue lists in tokenised text.
+
+    A phrase is looked up by the hash of its words, all texts of a batch at once. Hyphens are passed over in
+    phrases and texts alike: "drug free" is found in "drug-free" too.
+    """
 
     def __init__(self, nlp: Language) -> None:
         self.lists = cue_lists()
         self.names = tuple(entry.name for entry in self.lists)
-        self._column = {nlp.vocab.strings.add(name): n for n, name in enumerate(self.names)}
-        self._matcher = PhraseMatcher(nlp.vocab, attr="NORM")
-        for entry in self.lists:
-            # The tokenizer splits hyphens, so "drug free" and "drug-free" are different token rows; both are found.
-            spellings = dict.fromkeys(
-                text for phrase in entry.phrases for text in (phrase, phrase.replace("-", " ")) if text.strip()
-            )
-            self._matcher.add(entry.name, [nlp.make_doc(text) for text in spellings])
+        self._hyphen = np.uint64(nlp.vocab.strings["-"])
+        columns: dict[int, dict[int, set[int]]] = {}
+        for column, entry in enumerate(self.lists):
+            for phrase in entry.phrases:
+                words, _ = self._without_hyphens(WordRows.of([norms_of(nlp.make_doc(phrase))]))
+                (key,), _ = words.ngrams(len(words.words))
+                columns.setdefault(len(words.words), {}).setdefault(int(key), set()).add(column)
+        self._tables = [_PhraseTable.of(order, columns[order], len(self.lists)) for order in sorted(columns)]
 
-    def columns(self, doc: Doc) -> list[int]:
-        """Return the index into `names` of every match in `doc`, in no particular order."""
-        return [self._column[key] for key, _, _ in self._matcher(doc)]
+    def counts(self, texts: WordRows) -> npt.NDArray[np.float32]:
+        """Return how often each list fires in each text: shape (texts.count, len(names))."""
+        total = np.zeros((texts.count, len(self.names)), np.float32)
+        rows, _ = self._without_hyphens(texts)
+        for table in self._tables:
+            phrases, starts = table.find(rows)
+            hits = np.cumsum(np.bincount(rows.owner[starts] + 1, minlength=rows.count + 1))
+            found = sparse.csr_matrix(
+                (np.ones(len(starts), np.float32), phrases, hits), shape=(rows.count, len(table.keys))
+            )
+            total += found @ table.columns
+        return total
+
+    def matches(self, doc: Doc) -> Iterator[tuple[int, int, int]]:
+        """Yield every match, overlapping ones too: index into `names`, first token, token behind the last.
+
+        The longest come first, and of one length the leftmost.
+        """
+        rows, places = self._without_hyphens(WordRows.of([norms_of(doc)]))
+        for table in reversed(self._tables):
+            for phrase, start in zip(*table.find(rows), strict=True):
+                first, last = int(places[start]), int(places[start + table.order - 1])
+                for column in np.flatnonzero(table.columns[phrase]):
+                    yield int(column), first, last + 1
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
-        matches = sorted(self._matcher(doc), key=lambda match: (match[1] - match[2], match[1]))
         taken: dict[int, set[int]] = {}
         cues: list[Cue] = []
-        for key, start, end in matches:
-            used = taken.setdefault(key, set())
+        for column, start, end in self.matches(doc):
+            used = taken.setdefault(column, set())
             if used.isdisjoint(range(start, end)):
                 used.update(range(start, end))
                 span = doc[start:end]
-                cues.append(Cue(self.names[self._column[key]], span.start_char, span.end_char, span.text))
+                cues.append(Cue(self.names[column], span.start_char, span.end_char, span.text))
         return sorted(cues, key=lambda cue: (cue.start, cue.end, cue.name))
+
+    def _without_hyphens(self, rows: WordRows) -> tuple[WordRows, npt.NDArray[np.int64]]:
+        """Return `rows` without hyphens, and the places of the words that are left."""
+        places: npt.NDArray[np.int64] = np.flatnonzero(rows.words != self._hyphen)
+        return WordRows(rows.words[places], rows.owner[places], rows.count), places
+
+
+@dataclass(frozen=True, slots=True)
+class _PhraseTable:
+    """All phrases of one length.
+
+    Attributes
+    ----------
+    order : int
+        Words in a phrase.
+    keys : array of uint64
+        Hashes of the phrases, rising.
+    columns : array of float32
+        *Shape: (phrases, lists)* 1 where the phrase belongs to the list.
+    sieve : array of bool
+        By the top bits of a hash, whether any phrase has them: most n-grams of a text end here.
+    """
+
+    order: int
+    keys: Hashes
+    columns: npt.NDArray[np.float32]
+    sieve: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, order: int, columns: dict[int, set[int]], lists: int) -> _PhraseTable:
+        keys = np.array(sorted(columns), dtype=np.uint64)
+        table = np.zeros((len(keys), lists), np.float32)
+        for row, key in enumerate(keys):
+            table[row, list(columns[int(key)])] = 1
+        sieve = np.zeros(1 << _SIEVE_BITS, dtype=bool)
+        sieve[mix(keys) >> _SIEVE_SHIFT] = True
+        return cls(order, keys, table, sieve)
+
+    def find(self, rows: WordRows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the row in `keys` of each phrase found, and the index of its first word."""
+        hashes, starts = rows.ngrams(self.order)
+        sifted = np.flatnonzero(self.sieve[mix(hashes) >> _SIEVE_SHIFT])
+        hashes, starts = hashes[sifted], starts[sifted]
+        at = np.minimum(np.searchsorted(self.keys, hashes), len(self.keys) - 1)
+        found = self.keys[at] == hashes
+        return at[found], starts[found]
 
 
 class KeywordBaseline:
@@ -163,8 +238,7 @@ class KeywordBaseline:
 
     def predict(self, texts: Sequence[str]) -> list[set[int]]:
         """Return for each text the columns of `LABELS` whose keywords it has."""
-        found: list[set[int]] = []
-        for text in texts:
-            columns = self._matcher.columns(self._nlp.make_doc(text))
-            found.append({label for column in columns if (label := self._label[column]) is not None})
-        return found
+        return [
+            {label for column in np.flatnonzero(counts) if (label := self._label[column]) is not None}
+            for counts in self._matcher.counts(WordRows.of([norms_of(self._nlp.make_doc(text)) for text in texts]))
+        ]

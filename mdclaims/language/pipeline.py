@@ -15,13 +15,24 @@ from mdclaims.language.tokenizer import TOKENIZER_NAME
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'"})
 _DIGIT = re.compile(r"[0-9]")
+# Of single tokens; the tokenizer keeps an address whole.
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_WEB = re.compile(
+    r"https?://|www\.|[\w-]{2,}(?:\.[\w-]{2,})*\.(?!(?:pdf|docx?|xlsx?|jpe?g|png|zip|html?|php|mp4)$)[A-Za-z]{2,}(?:/|$)",
+    re.IGNORECASE,
+)
 
 
 def norm(text: str) -> str:
     """Return the form in which words are compared: lower case, straight apostrophes, digits as "0".
 
-    A figure matters by its size and unit, not by its value: "70%" and "85%" are the same evidence.
+    A figure matters by its size and unit, not by its value: "70%" and "85%" are the same evidence. Web and
+    e-mail addresses have one form each: whose address it is tells nothing.
     """
+    if _EMAIL.fullmatch(text):
+        return "<email>"
+    if _WEB.match(text):
+        return "<url>"
     return _DIGIT.sub("0", text.lower().translate(_APOSTROPHES))
 
 
@@ -35,7 +46,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 def looks_english(texts: Sequence[str]) -> bool:
     """Return whether texts may be English; too few words to tell count as English."""
-    words = [word for text in texts for word in _WORD.findall(norm(text))]
+    words = [word for text in texts for word in _WORD.findall(text.lower().translate(_APOSTROPHES))]
     return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
 
 

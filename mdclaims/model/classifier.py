@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
@@ -43,11 +42,6 @@ class LabelClassifier:
 
     regression: LogisticRegression
     calibrator: LogisticRegression
-
-    def scores(self, features: sparse.csr_matrix) -> Scores:
-        """Return calibrated probabilities: shape (rows,), 0 to 1."""
-        decisions = features @ self.regression.coef_[0] + self.regression.intercept_[0]
-        return self.calibrate(decisions)
 
     def calibrate(self, decisions: Scores) -> Scores:
         """Return the probabilities of decision values: shape (rows,), 0 to 1."""
@@ -80,10 +74,11 @@ class ClaimClassifier:
     thresholds: Mapping[str, Mapping[str, float]]
     vectors: WordVectors | None = None
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
+    _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the extractor: it holds the pipeline, and is made again when first used."""
-        return {**self.__dict__, "_extractor": None}
+        """Leave out what is made again when first used: the extractor, which holds the pipeline, and the weights."""
+        return {**self.__dict__, "_extractor": None, "_weights": None}
 
     @property
     def extractor(self) -> FeatureExtractor:
@@ -92,9 +87,14 @@ class ClaimClassifier:
             self._extractor = FeatureExtractor(shared_pipeline(), self.settings, self.vectors)
         return self._extractor
 
-    def features(self, inputs: Sequence[SentenceInput]) -> sparse.csr_matrix:
-        """Return the kept feature columns: shape (len(inputs), len(columns))."""
-        return self.extractor.transform(inputs)[:, self.columns]
+    @property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """The regressions' weights: shape (features, labels); 0 for columns that are not kept."""
+        if self._weights is None:
+            self._weights = np.zeros((self.extractor.width, len(self.labels)), np.float32)
+            for n, classifier in enumerate(self.classifiers):
+                self._weights[self.columns, n] = classifier.regression.coef_[0]
+        return self._weights
 
     def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
         """Return calibrated scores.
@@ -112,9 +112,10 @@ class ClaimClassifier:
         # In slices, so that the largest page allowed needs no more memory than a large one.
         out = np.zeros((len(inputs), len(LABELS)))
         for at in range(0, len(inputs), _SLICE):
-            features = self.features(inputs[at : at + _SLICE])
+            decisions = self.extractor.transform(inputs[at : at + _SLICE]) @ self.weights
             for column, classifier in enumerate(self.classifiers):
-                out[at : at + _SLICE, column] = classifier.scores(features)
+                shifted = decisions[:, column] + classifier.regression.intercept_[0]
+                out[at : at + _SLICE, column] = classifier.calibrate(shifted)
         # What holds no letter and no digit (a rule of dashes, an arrow) says nothing.
         out[[not any(map(str.isalnum, entry.text)) for entry in inputs]] = 0
         return out

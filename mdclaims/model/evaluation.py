@@ -7,12 +7,14 @@ whole documents, because sentences of one page are not independent (Efron and Ti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -27,6 +29,10 @@ Matrix = npt.NDArray[np.bool_]
 
 BOOTSTRAP_ROUNDS = 1000
 MINIMUM_SITES = 10
+GROUP_SITES, GROUP_SENTENCES = 5, 100
+"""A group of documents has figures of its own from this many sites and labelled sentences on."""
+GROUP_SUPPORT = 10
+"""Within a group, a label has an F1 from this many sentences on."""
 _SEED = 0
 
 
@@ -37,6 +43,15 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def to_json(self) -> list[float | None]:
+        """Return value, low and high, rounded; null where not defined."""
+        return [rounded(self.value), rounded(self.low), rounded(self.high)]
+
+
+def rounded(value: float) -> float | None:
+    """Return a figure with four digits, as every published one; None for NaN."""
+    return None if math.isnan(value) else round(float(value), 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,9 @@ class LabelScores:
         1 minus the Brier score over that of always saying the label's rate; 1 is perfect, 0 no skill.
     calibration_slope : float
         Of a logistic regression of the label on the score's logit: 1 is perfect, below 1 overconfident.
+    calibration_intercept : float
+        What to add to every score's logit for the mean score to equal the label's rate ("calibration in the
+        large", Van Calster et al., 2019): 0 is perfect, above 0 the scores are too low.
     calibration_error : float
         Expected calibration error in ten bins of equal count, 0 to 1.
     """
@@ -68,6 +86,7 @@ class LabelScores:
     average_precision: Interval
     brier_skill: float
     calibration_slope: float
+    calibration_intercept: float
     calibration_error: float
 
 
@@ -109,43 +128,37 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON data; figures that are not defined are null."""
-
-        def figure(value: float) -> float | None:
-            return None if math.isnan(value) else round(value, 4)
-
-        def interval(entry: Interval) -> list[float | None]:
-            return [figure(entry.value), figure(entry.low), figure(entry.high)]
-
         return {
             "mode": self.mode,
             "documents": self.documents,
             "sites": self.sites,
             "sentences": self.sentences,
             "intervals": f"95 % bootstrap over {self.resampled}s",
-            "macro_f1": interval(self.macro_f1),
+            "macro_f1": self.macro_f1.to_json(),
             "labels": {
                 entry.label: {
                     "support": entry.support,
-                    "precision": interval(entry.precision),
-                    "recall": interval(entry.recall),
-                    "f1": interval(entry.f1),
-                    "average_precision": interval(entry.average_precision),
-                    "brier_skill": figure(entry.brier_skill),
-                    "calibration_slope": figure(entry.calibration_slope),
-                    "calibration_error": figure(entry.calibration_error),
+                    "precision": entry.precision.to_json(),
+                    "recall": entry.recall.to_json(),
+                    "f1": entry.f1.to_json(),
+                    "average_precision": entry.average_precision.to_json(),
+                    "brier_skill": rounded(entry.brier_skill),
+                    "calibration_slope": rounded(entry.calibration_slope),
+                    "calibration_intercept": rounded(entry.calibration_intercept),
+                    "calibration_error": rounded(entry.calibration_error),
                 }
                 for entry in self.labels
             },
             "baselines": {
                 entry.name: {
-                    "macro_f1": figure(entry.macro_f1),
-                    **{label: figure(f1) for label, f1 in entry.f1.items()},
+                    "macro_f1": rounded(entry.macro_f1),
+                    **{label: rounded(f1) for label, f1 in entry.f1.items()},
                 }
                 for entry in self.baselines
             },
             "end_to_end": None
             if self.end_to_end is None
-            else {name: figure(value) for name, value in self.end_to_end.items()},
+            else {name: rounded(value) for name, value in self.end_to_end.items()},
         }
 
 
@@ -156,7 +169,12 @@ def label_matrix(documents: Sequence[CorpusDocument]) -> Matrix:
 
 
 def evaluate(
-    documents: Sequence[CorpusDocument], classifier: ClaimClassifier, *, mode: str, end_to_end: bool = False
+    documents: Sequence[CorpusDocument],
+    classifier: ClaimClassifier,
+    *,
+    mode: str,
+    end_to_end: bool = False,
+    scores: Scores | None = None,
 ) -> Evaluation:
     """Score annotated documents.
 
@@ -168,14 +186,17 @@ def evaluate(
         Whose thresholds decide.
     end_to_end : bool
         Also score from text to labels, so that splitting errors count.
+    scores : array of float64, optional
+        Shape (sentences, 4): what the classifier gives, where the caller has it already.
     """
     gold = label_matrix(documents)
-    scores = classifier.scores([entry for document in documents for entry in document.inputs()])
-    marked = scores >= _thresholds(classifier, mode)
+    if scores is None:
+        scores = classifier.scores([entry for document in documents for entry in document.inputs()])
+    marked = scores >= threshold_row(classifier.thresholds[mode])
     sites = [document.site for document in documents for _ in document.sentences()]
     docs = [document.doc for document in documents for _ in document.sentences()]
     by_site = len(set(sites)) >= MINIMUM_SITES
-    draws = _draws(sites if by_site else docs)
+    draws = list(_draws(sites if by_site else docs))
     return Evaluation(
         mode=mode,
         documents=len(documents),
@@ -191,8 +212,9 @@ def evaluate(
     )
 
 
-def _thresholds(classifier: ClaimClassifier, mode: str) -> Scores:
-    return np.array([classifier.thresholds[mode][label] for label in LABELS])
+def threshold_row(thresholds: Mapping[str, float]) -> Scores:
+    """Return one mode's thresholds: shape (4,), in the order of `LABELS`."""
+    return np.array([thresholds[label] for label in LABELS])
 
 
 # --- figures ------------------------------------------------------------------------------------------------------
@@ -240,6 +262,7 @@ def _label_scores(
         average_precision=over(lambda rows: _average_precision(gold[rows], scores[rows])),
         brier_skill=_brier_skill(gold, scores),
         calibration_slope=_calibration_slope(gold, scores),
+        calibration_intercept=_calibration_intercept(gold, scores),
         calibration_error=_calibration_error(gold, scores),
     )
 
@@ -253,9 +276,20 @@ def _brier_skill(gold: Matrix, scores: Scores) -> float:
 def _calibration_slope(gold: Matrix, scores: Scores) -> float:
     if not gold.any() or gold.all():
         return float("nan")
-    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
-    logits = np.log(clipped / (1 - clipped))
-    return float(LogisticRegression(C=1e6).fit(logits[:, None], gold).coef_[0, 0])
+    return float(LogisticRegression(C=1e6).fit(_logits(scores)[:, None], gold).coef_[0, 0])
+
+
+def _calibration_intercept(gold: Matrix, scores: Scores) -> float:
+    if not gold.any() or gold.all():
+        return float("nan")
+    logits = _logits(scores)
+    # No clipped logit is beyond 14, so that at 50 every sentence has the label, and at -50 none.
+    return float(brentq(lambda shift: float(expit(logits + shift).mean() - gold.mean()), -50, 50))
+
+
+def _logits(scores: Scores) -> Scores:
+    result: Scores = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    return result
 
 
 def _calibration_error(gold: Matrix, scores: Scores) -> float:
@@ -267,30 +301,241 @@ def _calibration_error(gold: Matrix, scores: Scores) -> float:
     )
 
 
+# --- modes, groups and mistakes -----------------------------------------------------------------------------------
+
+
+def mode_figures(gold: Matrix, scores: Scores, thresholds: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return as JSON data, for each mode, the counts behind precision and recall.
+
+    Parameters
+    ----------
+    gold : array of bool
+        Shape (sentences, 4).
+    scores : array of float64
+        Of the same shape.
+    thresholds : mapping
+        ``thresholds[mode][label]``.
+
+    Returns
+    -------
+    dict
+        For each mode ``to_read``, the sentences that have a finding of any label, and for each label
+        ``support`` (sentences that carry it), ``marked``, ``right`` (both), ``precision`` and ``recall``.
+    """
+    table: dict[str, Any] = {}
+    for mode in sorted(thresholds):
+        marked = scores >= threshold_row(thresholds[mode])
+        table[mode] = {
+            "sentences": len(gold),
+            "to_read": int(marked.any(axis=1).sum()),
+            "labels": {
+                label: {
+                    "support": int(gold[:, n].sum()),
+                    "marked": int(marked[:, n].sum()),
+                    "right": int((gold[:, n] & marked[:, n]).sum()),
+                    "precision": rounded(_precision(gold[:, n], marked[:, n])),
+                    "recall": rounded(_recall(gold[:, n], marked[:, n])),
+                }
+                for n, label in enumerate(LABELS)
+            },
+        }
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScores:
+    """How well labels are found in one group of documents.
+
+    Attributes
+    ----------
+    name : str
+        "other" for the groups too small for figures of their own, and for documents that do not say; "all" for
+        everything together.
+    documents, sites, sentences, labelled : int
+        `labelled` counts the sentences that carry any label.
+    f1 : dict of str to float
+        Per label; NaN below `GROUP_SUPPORT` sentences.
+    support : dict of str to int
+        Sentences that carry each label.
+    macro_f1 : Interval
+        Over the labels that have an F1.
+    """
+
+    name: str
+    documents: int
+    sites: int
+    sentences: int
+    labelled: int
+    f1: dict[str, float]
+    support: dict[str, int]
+    macro_f1: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON data; those that are not defined are null."""
+        return {
+            "name": self.name,
+            "documents": self.documents,
+            "sites": self.sites,
+            "sentences": self.sentences,
+            "labelled": self.labelled,
+            "macro_f1": self.macro_f1.to_json(),
+            "labels": {label: {"f1": rounded(self.f1[label]), "support": self.support[label]} for label in LABELS},
+        }
+
+
+def group_scores(
+    documents: Sequence[CorpusDocument], gold: Matrix, marked: Matrix, key: Callable[[CorpusDocument], str | None]
+) -> list[GroupScores]:
+    """Score each group of documents: the most labelled sentences first, then "other" and "all".
+
+    Parameters
+    ----------
+    documents : sequence of CorpusDocument
+    gold, marked : array of bool
+        Shape (sentences, 4): of the sentences of `documents`, in order.
+    key : callable
+        Gives a document's group; None where the document does not say.
+    """
+    names = np.array([key(document) or "" for document in documents for _ in document.sentences()], dtype=object)
+    sites = np.array([document.site for document in documents for _ in document.sentences()], dtype=object)
+    docs = np.array([document.doc for document in documents for _ in document.sentences()], dtype=object)
+    groups = {name: np.flatnonzero(names == name) for name in sorted(set(names))}
+    large = {
+        name: rows
+        for name, rows in groups.items()
+        if name and len(set(sites[rows])) >= GROUP_SITES and gold[rows].any(axis=1).sum() >= GROUP_SENTENCES
+    }
+    ranked = sorted(large.items(), key=lambda item: (-int(gold[item[1]].any(axis=1).sum()), item[0]))
+    rest = np.flatnonzero(~np.isin(names, list(large)))
+    return [
+        _group(name, docs[rows].tolist(), sites[rows].tolist(), gold[rows], marked[rows])
+        for name, rows in [*ranked, ("other", rest), ("all", np.arange(len(names)))]
+        if len(rows)
+    ]
+
+
+def _group(name: str, docs: Sequence[str], sites: Sequence[str], gold: Matrix, marked: Matrix) -> GroupScores:
+    support = gold.sum(axis=0)
+    shown = np.flatnonzero(support >= GROUP_SUPPORT)
+    return GroupScores(
+        name=name,
+        documents=len(set(docs)),
+        sites=len(set(sites)),
+        sentences=len(gold),
+        labelled=int(gold.any(axis=1).sum()),
+        f1={label: _f1(gold[:, n], marked[:, n]) if n in shown else math.nan for n, label in enumerate(LABELS)},
+        support={label: int(support[n]) for n, label in enumerate(LABELS)},
+        macro_f1=_bootstrap(
+            lambda rows: _macro_f1(gold[np.ix_(rows, shown)], marked[np.ix_(rows, shown)]), _draws(sites), len(gold)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One sentence that the model gets wrong.
+
+    Attributes
+    ----------
+    doc, text, kind, heading : str
+        The document, the sentence, its block's kind and the nearest heading above it ("" for none).
+    label : str
+    error : str
+        "false alarm" or "miss".
+    score : float
+        Of that label, 0 to 1.
+    gold : tuple of str
+        All labels that the sentence carries.
+    """
+
+    doc: str
+    text: str
+    kind: str
+    heading: str
+    label: str
+    error: str
+    score: float
+    gold: tuple[str, ...]
+
+
+def typical_mistakes(
+    documents: Sequence[CorpusDocument], gold: Matrix, scores: Scores, thresholds: Mapping[str, float], *, count: int
+) -> list[Mistake]:
+    """Choose mistakes to show, by a rule that nobody can bend.
+
+    Label by label, false alarms and then misses, the most confident mistake (the highest score of a false alarm,
+    the lowest of a miss) in a document, and with a text, not shown yet; round after round until there are `count`.
+
+    Parameters
+    ----------
+    documents : sequence of CorpusDocument
+    gold : array of bool
+        Shape (sentences, 4): of the sentences of `documents`, in order.
+    scores : array of float64
+        Of the same shape.
+    thresholds : mapping
+        One mode's.
+    count : int
+
+    Returns
+    -------
+    list of Mistake
+        In the order of `LABELS`, false alarms before misses.
+    """
+    sentences = [
+        (document.doc, entry, labels)
+        for document in documents
+        for entry, (_, labels) in zip(document.inputs(), document.sentences(), strict=True)
+    ]
+    marked = scores >= threshold_row(thresholds)
+
+    def ranked(column: int, error: str) -> Iterator[Mistake]:
+        false_alarm = error == "false alarm"
+        wrong = np.flatnonzero(
+            marked[:, column] & ~gold[:, column] if false_alarm else gold[:, column] & ~marked[:, column]
+        )
+        confidence = scores[wrong, column] if false_alarm else -scores[wrong, column]
+        for row in wrong[np.argsort(-confidence, kind="stable")]:
+            doc, entry, labels = sentences[row]
+            score = round(float(scores[row, column]), 4)
+            yield Mistake(doc, entry.text, entry.kind, entry.heading, LABELS[column], error, score, labels)
+
+    queues = [ranked(column, error) for column in range(len(LABELS)) for error in ("false alarm", "miss")]
+    chosen: list[tuple[int, Mistake]] = []
+    shown: set[str] = set()
+    before = -1
+    while before < len(chosen) < count:
+        before = len(chosen)
+        for place, queue in enumerate(queues):
+            found = next((entry for entry in queue if not {entry.doc, entry.text} & shown), None)
+            if found is not None and len(chosen) < count:
+                chosen.append((place, found))
+                shown |= {found.doc, found.text}
+    return [found for _, found in sorted(chosen, key=lambda item: item[0])]
+
+
 # --- intervals ----------------------------------------------------------------------------------------------------
 
 
-def _draws(groups: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    """Return the row numbers of each bootstrap round: whole groups, drawn with replacement.
+def _draws(groups: Sequence[str]) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the row numbers of each bootstrap round: whole groups, drawn with replacement.
 
     One group alone tells nothing about how groups differ, so it gets no rounds and its figures no interval.
     """
     names = sorted(set(groups))
     if len(names) < 2:
-        return []
+        return
     rows: dict[str, list[int]] = {name: [] for name in names}
     for n, group in enumerate(groups):
         rows[group].append(n)
     members = [np.array(rows[name], dtype=np.int64) for name in names]
     generator = np.random.default_rng(_SEED)
-    return [
-        np.concatenate([members[n] for n in generator.integers(0, len(members), len(members))])
-        for _ in range(BOOTSTRAP_ROUNDS)
-    ]
+    for _ in range(BOOTSTRAP_ROUNDS):
+        yield np.concatenate([members[n] for n in generator.integers(0, len(members), len(members))])
 
 
 def _bootstrap(
-    figure: Callable[[npt.NDArray[np.int64]], float], draws: Sequence[npt.NDArray[np.int64]], count: int
+    figure: Callable[[npt.NDArray[np.int64]], float], draws: Iterable[npt.NDArray[np.int64]], count: int
 ) -> Interval:
     value = figure(np.arange(count))
     sample = np.array([figure(rows) for rows in draws])
@@ -322,7 +567,7 @@ def _baselines(documents: Sequence[CorpusDocument], gold: Matrix) -> list[Baseli
 
 def _end_to_end(documents: Sequence[CorpusDocument], classifier: ClaimClassifier, mode: str) -> dict[str, float]:
     """Score from text to labels: a (sentence, label) counts only if the sentence was found exactly."""
-    thresholds = _thresholds(classifier, mode)
+    thresholds = threshold_row(classifier.thresholds[mode])
     gold: list[set[tuple[int, int, int]]] = [set() for _ in LABELS]
     found: list[set[tuple[int, int, int]]] = [set() for _ in LABELS]
     exact = total = 0

@@ -27,6 +27,7 @@ from mdclaims.config import MODES
 from mdclaims.errors import ModelError
 from mdclaims.labels import LABELS
 from mdclaims.model.classifier import ClaimClassifier
+from mdclaims.model.features import FeatureSettings
 from mdclaims.model.vectors import VECTORS_FILE, read_vectors, write_vectors
 
 FORMAT_VERSION = 1
@@ -195,6 +196,8 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} lacks the model's name or version; train again")
     if not _has_thresholds(meta.get("thresholds")):
         raise ModelError(f"{path} lacks thresholds for every mode and label; train again")
+    if set(meta.get("features", {})) != {*FeatureSettings.__dataclass_fields__, "columns"}:
+        raise ModelError(f"{path} describes features of another version of mdclaims; train again")
     return meta
 
 

@@ -47,6 +47,20 @@ class WordVectors:
         """Length of a vector."""
         return int(self.table.shape[1])
 
+    def parts(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
+        """Return what each word of one text adds to its vector: the rows' sum is the row of `means`.
+
+        Returns
+        -------
+        array of float32
+            *Shape: (len(words), dimensions)*
+        """
+        at = np.minimum(np.searchsorted(self.keys, words), len(self.keys) - 1)
+        known = (self.keys[at] == words)[:, None]
+        rows: npt.NDArray[np.float32] = np.where(known, self.table[at].astype(np.float32) * self.scale, 0)
+        norm = float(np.linalg.norm(rows.sum(axis=0)))
+        return rows / np.float32(norm) if norm else rows
+
     def means(self, rows: Sequence[npt.NDArray[np.uint64]]) -> npt.NDArray[np.float32]:
         """Return the vectors of tokenised texts.
 

@@ -22,7 +22,16 @@ from jinja2 import Environment, StrictUndefined, Template
 from mdclaims.findings.findings import PageResult, ScoredSentence
 from mdclaims.labels import Label, label_info
 from mdclaims.reading.page import Block
-from mdclaims.reports.report import Report, by_label, percent, settings_line, summary_line, visible_controls
+from mdclaims.reports.report import (
+    Reasons,
+    Report,
+    by_label,
+    percent,
+    reasons,
+    settings_line,
+    summary_line,
+    visible_controls,
+)
 
 _KIND_WORDS: dict[str, str] = {
     "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
@@ -67,11 +76,12 @@ def render_html(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """One finding as it is shown: the anchor of its place in the text, its label and its score in percent."""
+    """One finding as it is shown: the anchor of its place in the text, its label, score in percent and reasons."""
 
     anchor: str
     label: Label
     percent: int
+    why: Reasons | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,12 @@ def _marks(result: PageResult, anchors: Sequence[str]) -> dict[int, tuple[_Mark,
     """Return the findings of each sentence that has any, strongest first."""
     found: dict[int, list[tuple[float, _Mark]]] = {}
     for finding, anchor in zip(result.findings, anchors, strict=True):
-        mark = _Mark(anchor, label_info()[finding.label], percent(finding.score))
+        mark = _Mark(
+            anchor,
+            label_info()[finding.label],
+            percent(finding.score),
+            reasons(finding),
+        )
         found.setdefault(finding.sentence, []).append((finding.score, mark))
     return {n: tuple(mark for _, mark in sorted(entries, key=lambda entry: -entry[0])) for n, entries in found.items()}
 

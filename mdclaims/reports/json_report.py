@@ -100,4 +100,23 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "suggestions": [],
         "qualifier": None,
         "suppressed": None,
+        "explanation": _explanation(finding),
+    }
+
+
+def _explanation(finding: Finding) -> dict[str, Any] | None:
+    if finding.explanation is None:
+        return None
+    return {
+        "baseline": round(finding.explanation.baseline, 4),
+        "contributions": [
+            {
+                "part": entry.part,
+                "start": entry.start,
+                "end": entry.end,
+                "text": entry.text,
+                "weight": round(entry.weight, 4),
+            }
+            for entry in finding.explanation.contributions
+        ],
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import PageResult
+from mdclaims.findings.findings import Finding, PageResult
 from mdclaims.labels import label_info
 
 MODE_WORDS: dict[str, str] = {
@@ -95,6 +95,57 @@ def summary_line(result: PageResult, labels: Sequence[str]) -> str:
         f"{'carries' if labelled == 1 or total == 1 else 'carry'} a label"
     )
     return f"{said}: {counts}." if counts else f"{said}."
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """The strongest reasons of an explanation, in words with their weights, the strongest first.
+
+    Attributes
+    ----------
+    speak_for, speak_against : tuple of (str, str)
+        A word or circumstance, and its weight in log-odds with its sign.
+    """
+
+    speak_for: tuple[tuple[str, str], ...]
+    speak_against: tuple[tuple[str, str], ...]
+
+
+_PART_WORDS = {
+    "sentence": "{}",
+    "heading": "{} (heading)",
+    "previous": "{} (sentence before)",
+    "next": "{} (sentence after)",
+}
+# Below this a reason moves a score of one half by less than eight points.
+_WEAKEST_REASON = 0.3
+
+
+def reasons(finding: Finding, most: int = 5) -> Reasons | None:
+    """Return up to `most` reasons for a finding and as many against; None if it was not explained.
+
+    A word that stands twice is one reason.
+    """
+    if finding.explanation is None:
+        return None
+    weights: dict[str, float] = {}
+    for entry in finding.explanation.contributions:
+        if entry.part == "circumstance":
+            name = entry.text.replace("_", " ")
+        elif any(map(str.isalnum, entry.text)):
+            name = _PART_WORDS[entry.part].format(f"“{one_line(entry.text.lower())}”")
+        else:
+            continue
+        weights[name] = weights.get(name, 0) + entry.weight
+    strongest = sorted(weights.items(), key=lambda entry: -abs(entry[1]))
+
+    def words(sign: int) -> tuple[tuple[str, str], ...]:
+        kept = [
+            (name, f"{weight:+.1f}".replace("-", "−")) for name, weight in strongest if sign * weight >= _WEAKEST_REASON
+        ]
+        return tuple(kept[:most])
+
+    return Reasons(speak_for=words(1), speak_against=words(-1))
 
 
 def percent(score: float) -> int:

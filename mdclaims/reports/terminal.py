@@ -13,13 +13,14 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mdclaims.findings.findings import PageResult, ScoredSentence
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
 from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
     Report,
     one_line,
     percent,
+    reasons,
     settings_line,
     summary_line,
     totals_line,
@@ -72,41 +73,60 @@ def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType
     parts += [Text(f"note: {visible_controls(note)}", style="dim") for note in result.page.notes]
     parts.append(Text())
     if narrow:
-        for margin, text, _ in _rows(result):
-            parts += [margin, text, Text()] if margin.plain else [text, Text()]
+        for margin, text, why, _ in _rows(result):
+            parts += [line for line in (margin, text, why) if line.plain] + [Text()]
     else:
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=_MARGIN_WIDTH, justify="right", no_wrap=True)
         table.add_column(ratio=1)
         last = -1
-        for margin, text, block in _rows(result):
+        for margin, text, why, block in _rows(result):
             if block.index != last and last >= 0:
                 table.add_row(Text(), Text())
             last = block.index
             table.add_row(margin, text)
+            if why.plain:
+                table.add_row(Text(), why)
         parts.append(table)
         parts.append(Text())
     parts.append(Text(summary_line(result, report.settings.labels), style="bold"))
     return Group(*parts)
 
 
-def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Block]]:
-    """Yield (margin, text, block): each labelled sentence a row, unlabelled neighbours of a block together."""
+def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
+    """Yield (margin, text, reasons, block): each labelled sentence a row, unlabelled neighbours together."""
+    findings: dict[int, list[Finding]] = {}
+    for finding in result.findings:
+        findings.setdefault(finding.sentence, []).append(finding)
     pending: list[str] = []
     last: Block | None = None
-    for entry in result.sentences:
+    for n, entry in enumerate(result.sentences):
         block = entry.sentence.block
         if pending and (entry.labels or block is not last):
-            yield Text(), _plain(" ".join(pending), last or block), last or block
+            yield Text(), _plain(" ".join(pending), last or block), Text(), last or block
             pending = []
         text = visible_controls(entry.sentence.text)
         if entry.labels:
-            yield _margin(entry), _marked(text, entry), block
+            yield _margin(entry), _marked(text, entry), _why(findings[n]), block
         else:
             pending.append(text)
         last = block
     if pending and last is not None:
-        yield Text(), _plain(" ".join(pending), last), last
+        yield Text(), _plain(" ".join(pending), last), Text(), last
+
+
+def _why(findings: list[Finding]) -> Text:
+    """Return a line for each explained finding: what spoke for the label and what against it."""
+    lines = []
+    for finding in findings:
+        found = reasons(finding)
+        if found is None:
+            continue
+        said = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
+        against = ", ".join(f"{name} {weight}" for name, weight in found.speak_against)
+        line = f"{label_info()[finding.label].display}: for it {said}" + (f"; against it {against}" if against else "")
+        lines.append(Text(line, style="dim"))
+    return Text("\n").join(lines)
 
 
 def _margin(entry: ScoredSentence) -> Text:

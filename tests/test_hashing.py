@@ -1,0 +1,101 @@
+"""hashing.py: n-grams stay inside their text, equal words hash equal, and every place counts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdclaims.language.hashing import WordRows, hash_string, mix, norms_of
+
+TEXTS = st.lists(st.lists(st.sampled_from([1, 2, 3, 2**64 - 1]), max_size=6), max_size=6)
+
+
+def rows_of(texts):
+    return WordRows.of([np.array(words, dtype=np.uint64) for words in texts])
+
+
+def grams(texts, order):
+    """Return (text, first word, the words) of every n-gram, by the definition."""
+    begins = np.cumsum([0, *map(len, texts)])
+    return [
+        (n, int(begins[n]) + at, tuple(words[at : at + order]))
+        for n, words in enumerate(texts)
+        for at in range(len(words) - order + 1)
+    ]
+
+
+def test_rows_lie_end_to_end():
+    rows = rows_of([[7, 8], [], [9]])
+    assert rows.words.tolist() == [7, 8, 9]
+    assert rows.words.dtype == np.uint64
+    assert rows.owner.tolist() == [0, 0, 2]
+    assert rows.count == 3
+
+
+@pytest.mark.parametrize("texts", [[], [[]], [[], [], []]])
+def test_rows_without_words(texts):
+    rows = rows_of(texts)
+    assert rows.count == len(texts)
+    assert len(rows.words) == len(rows.owner) == 0
+    for order in (1, 2, 3):
+        hashes, starts = rows.ngrams(order)
+        assert hashes.shape == starts.shape == (0,)
+        assert hashes.dtype == np.uint64
+
+
+@given(TEXTS, st.integers(1, 8))
+def test_ngrams_stay_inside_their_text(texts, order):
+    rows = rows_of(texts)
+    hashes, starts = rows.ngrams(order)
+    expected = grams(texts, order)
+    assert list(zip(rows.owner[starts].tolist(), starts.tolist(), strict=True)) == [gram[:2] for gram in expected]
+    # Equal words have equal hashes, and different ones different hashes.
+    pairs = set(zip(hashes.tolist(), [words for _, _, words in expected], strict=True))
+    assert len(pairs) == len({value for value, _ in pairs}) == len({words for _, words in pairs})
+
+
+@given(TEXTS, st.integers(1, 4))
+def test_an_ngram_hashes_the_same_in_any_text(texts, order):
+    hashes, _ = rows_of(texts).ngrams(order)
+    alone = [int(rows_of([words]).ngrams(order)[0][0]) for _, _, words in grams(texts, order)]
+    assert hashes.tolist() == alone
+
+
+def test_ngrams_of_different_orders_and_word_orders_differ():
+    texts = [[5], [5, 5], [5, 5, 5], [5, 6], [6, 5]]
+    hashes = [int(rows_of([words]).ngrams(len(words))[0][0]) for words in texts]
+    assert len(set(hashes)) == len(texts)
+
+
+def test_norms_are_those_of_the_words(nlp):
+    norms = norms_of(nlp.make_doc("DON’T wait 85 days"))
+    assert norms.dtype == np.uint64
+    assert [nlp.vocab.strings[int(norm)] for norm in norms] == ["don't", "wait", "00", "days"]
+    assert norms.tolist() == norms_of(nlp.make_doc("don't Wait 12 Days")).tolist()
+
+
+def test_norms_of_no_text_and_of_one_word(nlp):
+    assert norms_of(nlp.make_doc("")).shape == (0,)
+    assert norms_of(nlp.make_doc("Laser")).shape == (1,)
+
+
+def test_mixing_spreads_small_values_over_the_top_bits():
+    values = np.arange(1, 4097, dtype=np.uint64)
+    mixed = mix(values)
+    assert len(set(mixed.tolist())) == len(values)
+    # A good hash leaves about 1/e of 4,096 places empty when it fills as many.
+    assert 1400 < 4096 - len(set((mixed >> np.uint64(52)).tolist())) < 1620
+    assert values[0] == 1  # the argument is left alone
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("", 0xCBF29CE484222325), ("a", 0xAF63DC4C8601EC8C), ("foobar", 0x85944171F73967E8)]
+)
+def test_hash_string_is_fnv_1a(text, value):
+    # Test vectors of draft-eastlake-fnv, "FNV-1a, 64 bits".
+    assert hash_string(text) == value
+
+
+def test_hash_string_takes_bytes_of_utf8():
+    assert hash_string("é") != hash_string("e")
+    assert 0 <= hash_string("痛み 👍") < 2**64
