@@ -136,13 +136,19 @@ class CueMatcher:
         self.lists = cue_lists()
         self.names = tuple(entry.name for entry in self.lists)
         self._hyphen = np.uint64(nlp.vocab.strings["-"])
-        columns: dict[int, dict[int, set[int]]] = {}
-        for column, entry in enumerate(self.lists):
-            for phrase in entry.phrases:
-                words, _ = self._without_hyphens(WordRows.of([norms_of(nlp.make_doc(phrase))]))
-                (key,), _ = words.ngrams(len(words.words))
-                columns.setdefault(len(words.words), {}).setdefault(int(key), set()).add(column)
-        self._tables = [_PhraseTable.of(order, columns[order], len(self.lists)) for order in sorted(columns)]
+        columns = np.array([column for column, entry in enumerate(self.lists) for _ in entry.phrases])
+        # All phrases as the lines of one text, and all at once: one by one they would take seconds.
+        norms = norms_of(nlp.make_doc("\n".join(phrase for entry in self.lists for phrase in entry.phrases)))
+        breaks = norms == np.uint64(nlp.vocab.strings["\n"])
+        words = np.flatnonzero(~breaks & (norms != self._hyphen))
+        lines = WordRows(norms[words], np.cumsum(breaks)[words], len(columns))
+        lengths = np.bincount(lines.owner, minlength=lines.count)
+        self._tables: list[_PhraseTable] = []
+        for order in np.unique(lengths):
+            hashes, starts = lines.ngrams(int(order))
+            whole = lengths[lines.owner[starts]] == order
+            phrases = columns[lines.owner[starts][whole]]
+            self._tables.append(_PhraseTable.of(int(order), hashes[whole], phrases, len(self.lists)))
 
     def counts(self, texts: WordRows) -> npt.NDArray[np.float32]:
         """Return how often each list fires in each text: shape (texts.count, len(names))."""
@@ -209,11 +215,11 @@ class _PhraseTable:
     sieve: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, order: int, columns: dict[int, set[int]], lists: int) -> _PhraseTable:
-        keys = np.array(sorted(columns), dtype=np.uint64)
+    def of(cls, order: int, hashes: Hashes, columns: npt.NDArray[np.int64], lists: int) -> _PhraseTable:
+        """Make the table of phrases with these hashes, each of the list in the same place of `columns`."""
+        keys, rows = np.unique(hashes, return_inverse=True)
         table = np.zeros((len(keys), lists), np.float32)
-        for row, key in enumerate(keys):
-            table[row, list(columns[int(key)])] = 1
+        table[rows, columns] = 1
         sieve = np.zeros(1 << _SIEVE_BITS, dtype=bool)
         sieve[mix(keys) >> _SIEVE_SHIFT] = True
         return cls(order, keys, table, sieve)
