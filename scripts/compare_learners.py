@@ -23,7 +23,6 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import LinearSVC
 
 from mdclaims.labels import LABELS
-from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.model.corpus import CorpusDocument, read_corpus
 from mdclaims.model.evaluation import label_matrix
 from mdclaims.model.features import FeatureExtractor
@@ -37,7 +36,7 @@ def main() -> None:
     documents = [document for document in read_corpus(Path("corpus/documents")) if document.split != "test"]
     gold = [document for name in sys.argv[1:] for document in read_corpus(Path(name))]
     classifier = load_model().classifier
-    extractor = FeatureExtractor(shared_pipeline(), classifier.settings, classifier.vectors)
+    extractor = FeatureExtractor(classifier.settings, classifier.vectors)
 
     def matrix(part: list[CorpusDocument]) -> Any:
         return extractor.transform([entry for document in part for entry in document.inputs()])

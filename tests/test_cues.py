@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from mdclaims.labels import LABELS
 from mdclaims.language import cues
-from mdclaims.language.cues import Cue, CueList, CueMatcher, KeywordBaseline, cue_lists, expand
-from mdclaims.language.hashing import WordRows, norms_of
+from mdclaims.language.cues import Cue, CueList, CueMatcher, cue_lists, expand, keyword_labels
+from mdclaims.language.hashing import WordRows
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_cues_of_a_list_are_disjoint_and_in_place(nlp, matcher, words):
 
 
 def counts_of(matcher, nlp, *texts):
-    return matcher.counts(WordRows.of([norms_of(nlp.make_doc(text)) for text in texts]))
+    return matcher.counts(WordRows.read(nlp, texts)).toarray()
 
 
 def test_counts_are_in_the_order_of_the_names(nlp, matcher):
@@ -193,7 +193,7 @@ def test_addresses_are_cues_whoever_owns_them(nlp, matcher):
         assert "contact" in {cue.name for cue in matcher.find(nlp.make_doc(f"See {text}, or not."))}
 
 
-def test_the_keyword_baseline_gives_the_label_of_its_lists(nlp):
+def test_keyword_labels_are_those_of_the_lists():
     texts = [
         "It relieves pain.",
         "Side effects may include nausea.",
@@ -202,12 +202,12 @@ def test_the_keyword_baseline_gives_the_label_of_its_lists(nlp):
         "Xyzzy.",
         "",
     ]
-    predicted = KeywordBaseline(nlp).predict(texts)
-    efficacy, safety, stigma, action = (LABELS.index(label) for label in LABELS)
-    assert [efficacy in predicted[0], safety in predicted[1], stigma in predicted[2], action in predicted[3]] == [
-        True
-    ] * 4
-    assert predicted[4:] == [set(), set()]
+    labels = keyword_labels(texts)
+    assert labels.shape == (6, len(LABELS))
+    assert labels.dtype == bool
+    assert labels[range(4), range(4)].all()
+    assert not labels[4:].any()
+    assert keyword_labels([]).shape == (0, len(LABELS))
 
 
 # --- the files ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from mdclaims.reading.page import KINDS, REGIONS
 
 @pytest.fixture(scope="module")
 def extractor() -> FeatureExtractor:
-    return FeatureExtractor(shared_pipeline(), SMALL_FEATURES)
+    return FeatureExtractor(SMALL_FEATURES)
 
 
 def block(extractor: FeatureExtractor, matrix: sparse.csr_matrix, name: str) -> np.ndarray:
@@ -149,8 +149,8 @@ def test_scoring_alone_equals_scoring_in_a_batch_to_the_last_bit(batch):
 
 def test_two_extractors_agree():
     inputs = [SentenceInput("Laser melts fat in 3 visits!", heading="Why us?", kind="list_item")]
-    one = FeatureExtractor(shared_pipeline(), FeatureSettings()).transform(inputs)
-    two = FeatureExtractor(shared_pipeline(), FeatureSettings()).transform(inputs)
+    one = FeatureExtractor(FeatureSettings()).transform(inputs)
+    two = FeatureExtractor(FeatureSettings()).transform(inputs)
     assert one.nnz > 0
     assert (one != two).nnz == 0
 
@@ -171,6 +171,14 @@ def test_every_part_of_an_input_changes_its_row(extractor, field, value):
     base = SentenceInput("Laser melts fat.", heading="Benefits", previous="Hello.", next="Bye.")
     matrix = extractor.transform([base, replace(base, **{field: value})]).toarray()
     assert not np.array_equal(matrix[0], matrix[1])
+
+
+@settings(deadline=None, max_examples=60)
+@given(batch=st.lists(INPUTS, max_size=8))
+def test_the_product_is_that_of_the_matrix(with_vectors, batch):
+    weights = np.random.default_rng(3).normal(size=(with_vectors.width, 2)).astype(np.float32)
+    expected = with_vectors.transform(batch) @ weights
+    np.testing.assert_allclose(with_vectors.product(batch, weights), expected, atol=1e-3)
 
 
 # --- columns of their own ---------------------------------------------------------------------------------------
@@ -246,7 +254,7 @@ def test_a_sentence_says_its_keywords_louder():
     plain = {"cue_weight": 1.0, "family_weight": 1.0}
     rows = {
         name: dense(
-            FeatureExtractor(shared_pipeline(), replace(SMALL_FEATURES, **{**plain, **changes})),
+            FeatureExtractor(replace(SMALL_FEATURES, **{**plain, **changes})),
             SentenceInput("It relieves the knee", heading="It relieves"),
         )
         for name, changes in {"plain": {}, "cue": {"cue_weight": 5.0}, "family": {"family_weight": 7.0}}.items()
@@ -310,6 +318,12 @@ def test_every_part_has_its_families(extractor, text, label, part, prefix, kind)
         (SentenceInput("Hi", heading="Why us"), "heading is a question", 0),
         (SentenceInput("Hi", first_block=True), "first block of its region", 1),
         (SentenceInput("Hi"), "first block of its region", 0),
+        (SentenceInput("Hi", heading="“Why us?”"), "heading is a question", 1),
+        (SentenceInput("See oak.example/b!c now"), "exclamation", 0),
+        (SentenceInput("Write to no1@a.example"), "figure", 0),
+        (SentenceInput("At https://a.example/5550100142"), "telephone number", 0),
+        (SentenceInput("Hi", heading="Ring 555 010 0142!"), "exclamation", 0),
+        (SentenceInput("Hi", heading="Ring 555 010 0142!"), "telephone number", 0),
         (SentenceInput("Hi", kind="button"), "kind: button", 1),
         (SentenceInput("Hi", kind="button"), "kind: paragraph", 0),
         (SentenceInput("Hi", region="footer"), "region: footer", 1),
@@ -428,7 +442,7 @@ def with_vectors() -> FeatureExtractor:
     keys = np.array(sorted(strings.add(word) for word in ("laser", "fat", "safe", "book")), dtype=np.uint64)
     table = np.array([[90, -20, 5], [-7, 80, 30], [12, 11, -100], [40, 40, 40]], dtype=np.int8)
     vectors = WordVectors(keys, table, np.array([0.1, 0.2, 0.3], np.float32), "made by hand")
-    return FeatureExtractor(shared_pipeline(), replace(SMALL_FEATURES, vector_dimensions=3), vectors)
+    return FeatureExtractor(replace(SMALL_FEATURES, vector_dimensions=3), vectors)
 
 
 def weights_of(extractor: FeatureExtractor, *names: str) -> np.ndarray:

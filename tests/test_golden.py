@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, report_of, tiny_screener
 
+from mdclaims.findings.screening import Screener
 from mdclaims.reading import read_page
 from mdclaims.reports.html_report import render_html
 from mdclaims.reports.json_report import render_json
@@ -27,7 +28,10 @@ RENDER = {
     "narrow.txt": lambda report: render_terminal(report, width=40),
     "json": render_json,
     "html": render_html,
+    "explained.txt": lambda report: render_terminal(report, width=80),
 }
+# HTML reports always say why.
+EXPLAINED = {"html", "explained.txt"}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +39,9 @@ def screener():
     return tiny_screener(mode="balanced")
 
 
-def golden_report(screener, name):
+def golden_report(screener, name, *, explain=False):
     page = replace(read_page(PAGES[name]), source=name)
+    screener = Screener(screener.model, replace(screener.settings, explain=explain))
     report = report_of(screener, [screener.screen_page(page)], errors=[("lost.html", "does not exist; check the path")])
     return replace(report, tool_version="0")
 
@@ -44,7 +49,7 @@ def golden_report(screener, name):
 @pytest.mark.parametrize("form", list(RENDER))
 @pytest.mark.parametrize("name", list(PAGES))
 def test_golden_reports(screener, name, form, request):
-    text = RENDER[form](golden_report(screener, name))
+    text = RENDER[form](golden_report(screener, name, explain=form in EXPLAINED))
     file = GOLDEN / f"{name}.{form}"
     if request.config.getoption("--update-golden"):
         file.write_text(text, encoding="utf-8", newline="\n")

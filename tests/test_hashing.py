@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdclaims.language.hashing import WordRows, hash_string, mix, norms_of
+from mdclaims.language.hashing import WordRows, hash_string, is_word, mix, norms_of
 
 TEXTS = st.lists(st.lists(st.sampled_from([1, 2, 3, 2**64 - 1]), max_size=6), max_size=6)
 
@@ -37,16 +37,31 @@ def test_rows_without_words(texts):
     rows = rows_of(texts)
     assert rows.count == len(texts)
     assert len(rows.words) == len(rows.owner) == 0
-    for order in (1, 2, 3):
-        hashes, starts = rows.ngrams(order)
+    for _, hashes, starts in rows.ngrams(3):
         assert hashes.shape == starts.shape == (0,)
         assert hashes.dtype == np.uint64
+    words, occurrences = rows.vocabulary()
+    assert words.shape == (0,)
+    assert occurrences.shape == (len(texts), 0)
+
+
+def ngrams(rows, order):
+    """Return hashes and first words of the n-grams of one order, if the texts have any."""
+    found = {length: (hashes, starts) for length, hashes, starts in rows.ngrams(order)}
+    return found.get(order, (np.empty(0, np.uint64), np.empty(0, np.int64)))
+
+
+@given(TEXTS, st.integers(1, 8))
+def test_ngrams_come_in_all_orders_up_to_the_longest(texts, longest):
+    orders = [order for order, _, _ in rows_of(texts).ngrams(longest)]
+    assert orders == list(range(1, len(orders) + 1))
+    assert len(orders) == max(1, min(longest, sum(map(len, texts))))
 
 
 @given(TEXTS, st.integers(1, 8))
 def test_ngrams_stay_inside_their_text(texts, order):
     rows = rows_of(texts)
-    hashes, starts = rows.ngrams(order)
+    hashes, starts = ngrams(rows, order)
     expected = grams(texts, order)
     assert list(zip(rows.owner[starts].tolist(), starts.tolist(), strict=True)) == [gram[:2] for gram in expected]
     # Equal words have equal hashes, and different ones different hashes.
@@ -56,14 +71,14 @@ def test_ngrams_stay_inside_their_text(texts, order):
 
 @given(TEXTS, st.integers(1, 4))
 def test_an_ngram_hashes_the_same_in_any_text(texts, order):
-    hashes, _ = rows_of(texts).ngrams(order)
-    alone = [int(rows_of([words]).ngrams(order)[0][0]) for _, _, words in grams(texts, order)]
+    hashes, _ = ngrams(rows_of(texts), order)
+    alone = [int(ngrams(rows_of([words]), order)[0][0]) for _, _, words in grams(texts, order)]
     assert hashes.tolist() == alone
 
 
 def test_ngrams_of_different_orders_and_word_orders_differ():
     texts = [[5], [5, 5], [5, 5, 5], [5, 6], [6, 5]]
-    hashes = [int(rows_of([words]).ngrams(len(words))[0][0]) for words in texts]
+    hashes = [int(ngrams(rows_of([words]), len(words))[0][0]) for words in texts]
     assert len(set(hashes)) == len(texts)
 
 
@@ -77,6 +92,76 @@ def test_norms_are_those_of_the_words(nlp):
 def test_norms_of_no_text_and_of_one_word(nlp):
     assert norms_of(nlp.make_doc("")).shape == (0,)
     assert norms_of(nlp.make_doc("Laser")).shape == (1,)
+
+
+# Everything that could make a word reach over a line's end, or look different behind one.
+PIECES = [
+    "laser",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\t",
+    "www.a.example",
+    "me@a.example",
+    "e.g.",
+    "!",
+    "?",
+    "...",
+    "70%",
+    "5.5",
+    ":)",
+    "👩‍⚕️",
+    "\u200d",
+    "\ufe0f",
+    "'",
+    "don’t",
+    "-",
+    "\r",
+    "\u2028",
+    "\x1c",
+    "\x85",
+    "\u00a0",
+    "Dr.",
+    "@b",
+    "#c",
+    "1st",
+]
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=6))
+def test_texts_read_together_have_the_words_that_each_has_alone(nlp, texts):
+    together = WordRows.read(nlp, texts)
+    alone = WordRows.of([norms_of(nlp.make_doc(text)) for text in texts])
+    assert together.count == len(texts)
+    assert together.words.tolist() == alone.words.tolist()
+    assert together.owner.tolist() == alone.owner.tolist()
+    assert together.lengths.tolist() == [sum(not token.is_space for token in nlp.make_doc(text)) for text in texts]
+
+
+def test_white_space_is_no_word(nlp):
+    doc = nlp.make_doc(" no  pain\n\nnow\t")
+    assert [token.text for token, word in zip(doc, is_word(doc), strict=True) if word] == ["no", "pain", "now"]
+    assert len(norms_of(doc)) == 3
+
+
+@given(TEXTS, st.data())
+def test_the_words_of_some_texts_alone(texts, data):
+    chosen = data.draw(st.lists(st.sampled_from(range(len(texts))))) if texts else []
+    rows = rows_of(texts).only(np.array(chosen, dtype=np.int64))
+    expected = rows_of([words if n in chosen else [] for n, words in enumerate(texts)])
+    assert rows.count == expected.count
+    assert rows.words.tolist() == expected.words.tolist()
+    assert rows.owner.tolist() == expected.owner.tolist()
+
+
+@given(TEXTS)
+def test_the_vocabulary_and_where_it_occurs(texts):
+    rows = rows_of(texts)
+    words, occurrences = rows.vocabulary()
+    assert words.tolist() == sorted({word for text in texts for word in text})
+    assert occurrences.toarray().tolist() == [[text.count(word) for word in words.tolist()] for text in texts]
 
 
 def test_mixing_spreads_small_values_over_the_top_bits():

@@ -49,6 +49,7 @@ def tokens(nlp, text):
     [
         # web addresses
         "https://calder.example/book?day=1&x=2#top", "http://calder.example", "www.calder.example/fees", "calder.com",
+        "WWW.CALDER.ORG/FEES", "HTTPS://CALDER.EXAMPLE", "CALDER.COM",
         "calder-clinic.co.uk/book", "calder.health", "Calder.com",
         # e-mail addresses
         "info@calder.example", "jo.wren+web@mail.calder.co.uk",

@@ -6,6 +6,7 @@ import pytest
 from helpers import ROOT, SMALL_FEATURES, tiny_inputs, tiny_split
 
 from mdclaims.errors import ModelError
+from mdclaims.language.hashing import WordRows
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
@@ -31,17 +32,21 @@ def row(*words):
     return np.array([key(word) for word in words], dtype=np.uint64)
 
 
+def means(vectors, rows):
+    return vectors.means(*WordRows.of(rows).vocabulary())
+
+
 def test_vectors_of_one_word_have_unit_length(vectors):
-    assert vectors.means([row("pain"), row("relief"), row("safe")]) == pytest.approx(np.eye(3))
+    assert means(vectors, [row("pain"), row("relief"), row("safe")]) == pytest.approx(np.eye(3))
 
 
 def test_vectors_are_means_of_the_scaled_words(vectors):
-    (mean,) = vectors.means([row("pain", "relief")])
+    (mean,) = means(vectors, [row("pain", "relief")])
     assert mean == pytest.approx(np.array([10, 10, 0]) / np.sqrt(200))
 
 
 def test_vectors_leave_unknown_words_out(vectors):
-    known, mixed, unknown, empty = vectors.means([row("pain"), row("pain", "qwertz"), row("qwertz"), row()])
+    known, mixed, unknown, empty = means(vectors, [row("pain"), row("pain", "qwertz"), row("qwertz"), row()])
     assert mixed == pytest.approx(known)
     assert not unknown.any()
     assert not empty.any()
@@ -49,11 +54,11 @@ def test_vectors_leave_unknown_words_out(vectors):
 
 def test_vectors_do_not_depend_on_the_batch(vectors):
     rows = [row("safe", "pain", "pain"), row(), row("relief"), row("qwertz", "safe")]
-    together = vectors.means(rows)
+    together = means(vectors, rows)
     assert len(together) == 4
     for n, entry in enumerate(rows):
-        assert (vectors.means([entry])[0] == together[n]).all()
-    assert vectors.means([]).shape == (0, 3)
+        assert (means(vectors, [entry])[0] == together[n]).all()
+    assert means(vectors, []).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_vectors_do_not_depend_on_the_batch(vectors):
 def test_vectors_parts_add_up_to_the_mean(vectors, words):
     parts = vectors.parts(row(*words))
     assert parts.shape == (len(words), 3)
-    assert parts.sum(axis=0) == pytest.approx(vectors.means([row(*words)])[0], abs=1e-6)
+    assert parts.sum(axis=0) == pytest.approx(means(vectors, [row(*words)])[0], abs=1e-6)
     for word, part in zip(words, parts, strict=True):
         assert part.any() == (word != "qwertz")
 
@@ -97,7 +102,7 @@ def test_vectors_refuse_what_is_no_table(content, tmp_path):
 
 def test_vectors_are_a_block_of_the_features(vectors):
     settings = FeatureSettings(word_bits=12, char_bits=11, heading_bits=9, context_bits=8, vector_dimensions=3)
-    extractor = FeatureExtractor(shared_pipeline(), settings, vectors)
+    extractor = FeatureExtractor(settings, vectors)
     matrix = extractor.transform([SentenceInput("Safe."), SentenceInput("Qwertz.")]).toarray()
     assert extractor.blocks["vector"] == 3
     assert matrix[:, -3:] == pytest.approx(np.array([[0, 0, settings.vector_weight], [0, 0, 0]]))
@@ -105,9 +110,9 @@ def test_vectors_are_a_block_of_the_features(vectors):
 
 def test_vectors_must_fit_the_settings(vectors):
     with pytest.raises(ValueError, match="0 dimensions"):
-        FeatureExtractor(shared_pipeline(), SMALL_FEATURES, vectors)
+        FeatureExtractor(SMALL_FEATURES, vectors)
     with pytest.raises(ValueError, match="5 dimensions"):
-        FeatureExtractor(shared_pipeline(), FeatureSettings(vector_dimensions=5), vectors)
+        FeatureExtractor(FeatureSettings(vector_dimensions=5), vectors)
 
 
 def test_vectors_travel_in_a_file_of_their_own(vectors, tmp_path):
@@ -135,5 +140,5 @@ def test_vectors_of_the_shipped_model():
     assert len(vectors.keys) > 20_000
     assert vectors.dimensions == 256
     assert (np.diff(vectors.keys.astype(object)) > 0).all()
-    near, far = vectors.means([row("painless"), row("injection")]), vectors.means([row("gentle"), row("invoice")])
+    near, far = means(vectors, [row("painless"), row("injection")]), means(vectors, [row("gentle"), row("invoice")])
     assert float(near[0] @ far[0]) > float(near[0] @ far[1])

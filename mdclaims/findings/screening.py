@@ -11,7 +11,7 @@ import numpy as np
 from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints
 from mdclaims.labels import LABELS
-from mdclaims.language.cues import Cue, CueMatcher
+from mdclaims.language.cues import Cue, shared_matcher
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Scores
@@ -33,7 +33,7 @@ class Screener:
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
-        self._cues = CueMatcher(self._nlp)
+        self._cues = shared_matcher()
 
     @property
     def thresholds(self) -> dict[str, float]:

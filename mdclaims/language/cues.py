@@ -23,7 +23,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from mdclaims.labels import LABELS
-from mdclaims.language.hashing import Hashes, WordRows, mix, norms_of
+from mdclaims.language.hashing import WordRows, is_word, norms_of
+from mdclaims.language.pipeline import shared_pipeline
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
 _KEYS = {"about", "label", "phrases", "fires", "silent"}
@@ -130,62 +131,85 @@ class CueMatcher:
 
     A phrase is looked up by the hash of its words, all texts of a batch at once. Hyphens are passed over in
     phrases and texts alike: "drug free" is found in "drug-free" too.
+
+    Attributes
+    ----------
+    lists : tuple of CueList
+    names : tuple of str
+        Of the lists, in the same order.
+    families : array of float32
+        *Shape: (lists, labels)* 1 where a list's phrases are keywords of the label.
     """
 
     def __init__(self, nlp: Language) -> None:
         self.lists = cue_lists()
         self.names = tuple(entry.name for entry in self.lists)
+        self.families = np.array([[entry.label == label for label in LABELS] for entry in self.lists], np.float32)
         self._hyphen = np.uint64(nlp.vocab.strings["-"])
-        columns = np.array([column for column, entry in enumerate(self.lists) for _ in entry.phrases])
-        # All phrases as the lines of one text, and all at once: one by one they would take seconds.
-        norms = norms_of(nlp.make_doc("\n".join(phrase for entry in self.lists for phrase in entry.phrases)))
-        breaks = norms == np.uint64(nlp.vocab.strings["\n"])
-        words = np.flatnonzero(~breaks & (norms != self._hyphen))
-        lines = WordRows(norms[words], np.cumsum(breaks)[words], len(columns))
-        lengths = np.bincount(lines.owner, minlength=lines.count)
-        self._tables: list[_PhraseTable] = []
-        for order in np.unique(lengths):
-            hashes, starts = lines.ngrams(int(order))
-            whole = lengths[lines.owner[starts]] == order
-            phrases = columns[lines.owner[starts][whole]]
-            self._tables.append(_PhraseTable.of(int(order), hashes[whole], phrases, len(self.lists)))
+        list_of = np.array([number for number, entry in enumerate(self.lists) for _ in entry.phrases])
+        read = WordRows.read(nlp, [phrase for entry in self.lists for phrase in entry.phrases])
+        phrases, _ = self._without_hyphens(read)
+        lengths = phrases.lengths
+        self._longest = int(lengths.max())
+        hashes = np.zeros(len(list_of), np.uint64)
+        for order, grams, starts in phrases.ngrams(self._longest):
+            whole = lengths[phrases.owner[starts]] == order
+            hashes[phrases.owner[starts][whole]] = grams[whole]
+        # Two phrases may have the same words ("50%" and "20%"), in one list or in several.
+        self._keys, row = np.unique(hashes, return_inverse=True)
+        pairs = np.unique(np.column_stack([row, list_of]), axis=0)
+        self._lists_of = sparse.csr_matrix(
+            (np.ones(len(pairs), np.float32), (pairs[:, 0], pairs[:, 1])), shape=(len(self._keys), len(self.lists))
+        )
+        # By the top bits of a hash, whether any phrase has them: most n-grams of a text end here.
+        self._sieve = np.zeros(1 << _SIEVE_BITS, dtype=bool)
+        self._sieve[self._keys >> _SIEVE_SHIFT] = True
 
-    def counts(self, texts: WordRows) -> npt.NDArray[np.float32]:
-        """Return how often each list fires in each text: shape (texts.count, len(names))."""
-        total = np.zeros((texts.count, len(self.names)), np.float32)
+    def counts(self, texts: WordRows) -> sparse.csr_matrix:
+        """Return how often each list fires in each text: shape (texts.count, len(names)), float32."""
         rows, _ = self._without_hyphens(texts)
-        for table in self._tables:
-            phrases, starts = table.find(rows)
-            hits = np.cumsum(np.bincount(rows.owner[starts] + 1, minlength=rows.count + 1))
-            found = sparse.csr_matrix(
-                (np.ones(len(starts), np.float32), phrases, hits), shape=(rows.count, len(table.keys))
-            )
-            total += found @ table.columns
-        return total
+        found = [(phrases, rows.owner[starts]) for _, phrases, starts in self._find(rows)]
+        phrases, owners = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        by_text = np.argsort(owners, kind="stable")
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=rows.count))])
+        hits = sparse.csr_matrix(
+            (np.ones(len(phrases), np.float32), phrases[by_text], indptr), shape=(rows.count, len(self._keys))
+        )
+        return hits @ self._lists_of
 
     def matches(self, doc: Doc) -> Iterator[tuple[int, int, int]]:
         """Yield every match, overlapping ones too: index into `names`, first token, token behind the last.
 
         The longest come first, and of one length the leftmost.
         """
+        words = np.flatnonzero(is_word(doc))
         rows, places = self._without_hyphens(WordRows.of([norms_of(doc)]))
-        for table in reversed(self._tables):
-            for phrase, start in zip(*table.find(rows), strict=True):
-                first, last = int(places[start]), int(places[start + table.order - 1])
-                for column in np.flatnonzero(table.columns[phrase]):
-                    yield int(column), first, last + 1
+        for order, phrases, starts in reversed(list(self._find(rows))):
+            for phrase, start in zip(phrases, starts, strict=True):
+                first, last = words[places[start]], words[places[start + order - 1]]
+                for number in sorted(self._lists_of[phrase].indices):
+                    yield int(number), int(first), int(last) + 1
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
         taken: dict[int, set[int]] = {}
         cues: list[Cue] = []
-        for column, start, end in self.matches(doc):
-            used = taken.setdefault(column, set())
+        for number, start, end in self.matches(doc):
+            used = taken.setdefault(number, set())
             if used.isdisjoint(range(start, end)):
                 used.update(range(start, end))
                 span = doc[start:end]
-                cues.append(Cue(self.names[column], span.start_char, span.end_char, span.text))
+                cues.append(Cue(self.names[number], span.start_char, span.end_char, span.text))
         return sorted(cues, key=lambda cue: (cue.start, cue.end, cue.name))
+
+    def _find(self, rows: WordRows) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Yield order, places in `_keys` and first words of the phrases found, for orders 1 to the longest."""
+        for order, hashes, starts in rows.ngrams(self._longest):
+            sifted = np.flatnonzero(self._sieve[hashes >> _SIEVE_SHIFT])
+            hashes, starts = hashes[sifted], starts[sifted]
+            at = np.minimum(np.searchsorted(self._keys, hashes), len(self._keys) - 1)
+            found = self._keys[at] == hashes
+            yield order, at[found], starts[found]
 
     def _without_hyphens(self, rows: WordRows) -> tuple[WordRows, npt.NDArray[np.int64]]:
         """Return `rows` without hyphens, and the places of the words that are left."""
@@ -193,58 +217,19 @@ class CueMatcher:
         return WordRows(rows.words[places], rows.owner[places], rows.count), places
 
 
-@dataclass(frozen=True, slots=True)
-class _PhraseTable:
-    """All phrases of one length.
+@cache
+def shared_matcher() -> CueMatcher:
+    """Return the matcher of this process, for the pipeline of this process."""
+    return CueMatcher(shared_pipeline())
 
-    Attributes
-    ----------
-    order : int
-        Words in a phrase.
-    keys : array of uint64
-        Hashes of the phrases, rising.
-    columns : array of float32
-        *Shape: (phrases, lists)* 1 where the phrase belongs to the list.
-    sieve : array of bool
-        By the top bits of a hash, whether any phrase has them: most n-grams of a text end here.
+
+def keyword_labels(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Label texts as a keyword reader would, the baseline of every evaluation: by each phrase of the labels' lists.
+
+    Returns
+    -------
+    array of bool
+        *Shape: (len(texts), labels)*
     """
-
-    order: int
-    keys: Hashes
-    columns: npt.NDArray[np.float32]
-    sieve: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, order: int, hashes: Hashes, columns: npt.NDArray[np.int64], lists: int) -> _PhraseTable:
-        """Make the table of phrases with these hashes, each of the list in the same place of `columns`."""
-        keys, rows = np.unique(hashes, return_inverse=True)
-        table = np.zeros((len(keys), lists), np.float32)
-        table[rows, columns] = 1
-        sieve = np.zeros(1 << _SIEVE_BITS, dtype=bool)
-        sieve[mix(keys) >> _SIEVE_SHIFT] = True
-        return cls(order, keys, table, sieve)
-
-    def find(self, rows: WordRows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the row in `keys` of each phrase found, and the index of its first word."""
-        hashes, starts = rows.ngrams(self.order)
-        sifted = np.flatnonzero(self.sieve[mix(hashes) >> _SIEVE_SHIFT])
-        hashes, starts = hashes[sifted], starts[sifted]
-        at = np.minimum(np.searchsorted(self.keys, hashes), len(self.keys) - 1)
-        found = self.keys[at] == hashes
-        return at[found], starts[found]
-
-
-class KeywordBaseline:
-    """The keyword reader that every evaluation shows beside the model: a label for each phrase of its lists."""
-
-    def __init__(self, nlp: Language) -> None:
-        self._nlp = nlp
-        self._matcher = CueMatcher(nlp)
-        self._label = [LABELS.index(entry.label) if entry.label else None for entry in self._matcher.lists]
-
-    def predict(self, texts: Sequence[str]) -> list[set[int]]:
-        """Return for each text the columns of `LABELS` whose keywords it has."""
-        return [
-            {label for column in np.flatnonzero(counts) if (label := self._label[column]) is not None}
-            for counts in self._matcher.counts(WordRows.of([norms_of(self._nlp.make_doc(text)) for text in texts]))
-        ]
+    matcher = shared_matcher()
+    return np.asarray(matcher.counts(WordRows.read(shared_pipeline(), texts)) @ matcher.families > 0)

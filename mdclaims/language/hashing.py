@@ -5,12 +5,14 @@ A word is known by the 64-bit hash that spaCy gives its NORM; an n-gram's hash i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from spacy.attrs import NORM
+from scipy import sparse
+from spacy.attrs import IDX, IS_SPACE, NORM
+from spacy.language import Language
 from spacy.tokens import Doc
 
 Hashes = npt.NDArray[np.uint64]
@@ -46,20 +48,65 @@ class WordRows:
         words = np.concatenate(rows) if rows else np.empty(0, np.uint64)
         return cls(words, np.repeat(np.arange(len(rows)), lengths), len(rows))
 
-    def ngrams(self, order: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
-        """Return the hash of every n-gram of `order` words inside one text, and the index of its first word."""
-        count = max(len(self.words) - order + 1, 0)
-        words = mix(self.words)
-        mixed = np.full(count, order, np.uint64)
-        for n in range(order):
-            mixed = (mixed * _MIX_A) ^ words[n : n + count]
-        starts: npt.NDArray[np.int64] = np.flatnonzero(self.owner[:count] == self.owner[order - 1 :])
-        return mixed[starts], starts
+    @classmethod
+    def read(cls, nlp: Language, texts: Sequence[str]) -> WordRows:
+        """Tokenise texts, as the lines of one: `Doc` by `Doc` it would take twice as long.
+
+        No token reaches over a line's end, so that a text has the same words as by itself.
+        """
+        if not texts:
+            return cls.of([])
+        begins = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
+        norms, places, is_space = nlp.make_doc("\n".join(texts)).to_array([NORM, IDX, IS_SPACE]).T
+        words = np.flatnonzero(is_space == 0)
+        owner = np.searchsorted(begins, places[words].astype(np.int64), side="right") - 1
+        return cls(norms[words], owner, len(texts))
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Number of words of each text: shape (count,)."""
+        return np.bincount(self.owner, minlength=self.count)
+
+    def only(self, texts: npt.NDArray[np.int64]) -> WordRows:
+        """Return the same rows with the words of the texts of these numbers alone."""
+        kept = np.zeros(self.count, dtype=bool)
+        kept[texts] = True
+        words = np.flatnonzero(kept[self.owner])
+        return WordRows(self.words[words], self.owner[words], self.count)
+
+    def vocabulary(self) -> tuple[Hashes, sparse.csr_matrix]:
+        """Return the different words, and in rows where they occur.
+
+        Returns
+        -------
+        words : array of uint64
+            Rising.
+        occurrences : scipy.sparse.csr_matrix
+            Shape (count, len(words)), float32: a 1 for each word of a text, in the text's order.
+        """
+        words, places = np.unique(self.words, return_inverse=True)
+        indptr = np.concatenate([[0], np.cumsum(self.lengths)])
+        ones = np.ones(len(places), np.float32)
+        return words, sparse.csr_matrix((ones, places, indptr), shape=(self.count, len(words)))
+
+    def ngrams(self, longest: int) -> Iterator[tuple[int, Hashes, npt.NDArray[np.int64]]]:
+        """Yield order, hashes and first words of the n-grams inside one text, for orders 1 to `longest`."""
+        mixed = hashes = mix(self.words)
+        yield 1, hashes, np.arange(len(hashes))
+        for order in range(2, min(longest, len(mixed)) + 1):
+            hashes = (hashes[:-1] * _MIX_A) ^ mixed[order - 1 :]
+            starts = np.flatnonzero(self.owner[: len(hashes)] == self.owner[order - 1 :])
+            yield order, hashes[starts], starts
+
+
+def is_word(doc: Doc) -> npt.NDArray[np.bool_]:
+    """Return which tokens are words: all but white space."""
+    return np.asarray(doc.to_array([IS_SPACE]).ravel() == 0)
 
 
 def norms_of(doc: Doc) -> Hashes:
     """Return the NORM hashes of a text's words."""
-    norms: Hashes = doc.to_array([NORM]).astype(np.uint64, copy=False).ravel()
+    norms: Hashes = doc.to_array([NORM]).astype(np.uint64, copy=False).ravel()[is_word(doc)]
     return norms
 
 

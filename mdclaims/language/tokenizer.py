@@ -54,10 +54,10 @@ def token_pattern() -> re.Pattern[str]:
             r"[^\W\d_]++(?=[\s,;!?)\"”]|\Z)",
             # web and e-mail addresses, without the punctuation behind them. Each can begin only at the left
             # end of a run of its characters: tried from every character, long runs would take quadratic time.
-            r"(?:https?://|www\.)[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*]",
+            r"(?i:https?://|www\.)[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*]",
             r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])",
             rf"(?<![\w@.-])(?:[a-z0-9][a-z0-9-]*+\.)+(?:{_DOMAINS})(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}}'*])?",
-            r"(?<![\w@.-])(?:[A-Za-z0-9][A-Za-z0-9-]*+\.)+(?:com|org|net|co\.uk|com\.au|example)(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*])?",
+            r"(?<![\w@.-])(?:[A-Za-z0-9][A-Za-z0-9-]*+\.)+(?i:com|org|net|co\.uk|com\.au|example)(?![\w-])(?:/[^\s<>\"”’]*[^\s<>\"”’.,;:!?)\]}'*])?",
             r"[@#]\w[\w.]*\w",
             # file names
             r"(?<![\w-])[\w-]++\.(?:pdf|docx?|xlsx?|jpe?g|png|zip|html?|php|mp4)(?!\w)",

@@ -16,7 +16,6 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from mdclaims.labels import LABELS
-from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
 from mdclaims.model.vectors import WordVectors
@@ -84,7 +83,7 @@ class ClaimClassifier:
     def extractor(self) -> FeatureExtractor:
         """The feature extractor, made when first used."""
         if self._extractor is None:
-            self._extractor = FeatureExtractor(shared_pipeline(), self.settings, self.vectors)
+            self._extractor = FeatureExtractor(self.settings, self.vectors)
         return self._extractor
 
     @property
@@ -112,7 +111,7 @@ class ClaimClassifier:
         # In slices, so that the largest page allowed needs no more memory than a large one.
         out = np.zeros((len(inputs), len(LABELS)))
         for at in range(0, len(inputs), _SLICE):
-            decisions = self.extractor.transform(inputs[at : at + _SLICE]) @ self.weights
+            decisions = self.extractor.product(inputs[at : at + _SLICE], self.weights)
             for column, classifier in enumerate(self.classifiers):
                 shifted = decisions[:, column] + classifier.regression.intercept_[0]
                 out[at : at + _SLICE, column] = classifier.calibrate(shifted)

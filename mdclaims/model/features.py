@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import matmul
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from spacy.language import Language
 from spacy.tokens import Doc
 
 from mdclaims.labels import LABELS
-from mdclaims.language.cues import CueMatcher
-from mdclaims.language.hashing import Hashes, WordRows, hash_string, mix, norms_of
+from mdclaims.language.cues import shared_matcher
+from mdclaims.language.hashing import Hashes, WordRows, hash_string, is_word, mix, norms_of
+from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
@@ -31,21 +33,18 @@ from mdclaims.reading.page import KINDS, REGIONS
 # Kinds whose meaning often lies in the heading above them: "Anxiety" under "What TMS treats".
 ITEM_KINDS = frozenset({"list_item", "cell", "link", "button", "alt", "caption"})
 # Seven digits or more with the signs that stand in telephone numbers.
-_DIGIT = re.compile(r"\d")
 _TELEPHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
-_FLAGS: dict[str, Callable[[SentenceInput], bool]] = {
-    "first block of its region": lambda entry: entry.first_block,
-    "question": lambda entry: entry.text.rstrip("\"'”’)").endswith("?"),
-    "exclamation": lambda entry: "!" in entry.text,
-    "figure": lambda entry: _DIGIT.search(entry.text) is not None,
-    "telephone number": lambda entry: _TELEPHONE.search(entry.text) is not None,
-    "no heading": lambda entry: not entry.heading,
-    "heading is a question": lambda entry: entry.heading.endswith("?"),
-}
-_LENGTH_SUFFIX = " words or more"
 _LENGTHS = (2, 3, 5, 8, 12, 18, 26, 40)
+_LENGTH_SUFFIX = " words or more"
+_FIRST, _BARE = "first block of its region", "no heading"
+# The columns behind the cues: of the sentence's place, of its text, and whether it or its heading asks.
+_PLACES = (*(f"kind: {kind}" for kind in KINDS), *(f"region: {region}" for region in REGIONS), _FIRST, _BARE)
+_SIGNS = (*(f"{length}{_LENGTH_SUFFIX}" for length in _LENGTHS), "exclamation", "figure", "telephone number")
+_CIRCUMSTANCES = (*_PLACES, *_SIGNS, "question", "heading is a question")
+# The parts of an input as contributions name them.
+_PARTS = ("sentence", "heading", "previous", "next")
 # Stands before a sentence's first word: "call" at the beginning asks, "the call" does not.
-_BEGIN = np.array([1], dtype=np.uint64)
+_BEGIN = np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,34 +108,66 @@ class Contribution:
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureBlock:
+    """Some columns of the feature matrix, as a product of sparse matrices.
+
+    A string has the same features wherever it stands: the left factor says which input has which string, the
+    right ones are made once for each different string or word. Multiplied with weights from the right they take
+    a fraction of the time that the whole matrix takes.
+    """
+
+    factors: tuple[sparse.csr_matrix, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.factors[-1].shape[1])
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Return the columns: shape (inputs, width)."""
+        return reduce(matmul, self.factors)
+
+    def __matmul__(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return ``matrix() @ weights``: shape (inputs, columns of weights)."""
+        for factor in reversed(self.factors):
+            weights = factor @ weights
+        return weights
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is known of a word by its letters: columns of its character n-grams, and whether it has certain signs."""
+
+    columns: npt.NDArray[np.int32]
+    is_figure: bool
+    exclaims: bool
+
+
 class FeatureExtractor:
-    """Computes the feature matrix.
+    """Computes the feature matrix, or its product with weights.
 
     Parameters
     ----------
-    nlp : Language
-        The pipeline of `language.pipeline`; its vocabulary caches the words.
     settings : FeatureSettings
     vectors : WordVectors, optional
         Needed if the settings give them dimensions.
     """
 
-    def __init__(self, nlp: Language, settings: FeatureSettings, vectors: WordVectors | None = None) -> None:
+    def __init__(self, settings: FeatureSettings, vectors: WordVectors | None = None) -> None:
         if (vectors.dimensions if vectors else 0) != settings.vector_dimensions:
             raise ValueError(f"the settings want vectors of {settings.vector_dimensions} dimensions")
         self.settings = settings
         self._vectors = vectors
-        self._nlp = nlp
-        self._cues = CueMatcher(nlp)
+        self._nlp = shared_pipeline()
+        self._cues = shared_matcher()
+        families = self._cues.families
         # Beside each list its label's lists together: a rare list leans on its kin.
-        self._kin = np.array([[entry.label == label for label in LABELS] for entry in self._cues.lists], np.float32)
+        self._with_families = sparse.csr_matrix(np.hstack([np.eye(len(families), dtype=np.float32), families]))
         self._cue_scale = np.concatenate(
-            [
-                np.where(self._kin.any(axis=1), settings.cue_weight, 1),
-                np.full(len(LABELS), settings.family_weight),
-            ]
+            [np.where(families.any(axis=1), settings.cue_weight, 1), np.full(len(LABELS), settings.family_weight)]
         ).astype(np.float32)
-        self._char_ids: dict[int, npt.NDArray[np.int32]] = {}
+        self._words: dict[int, _Word] = {}
         self._dense_names = self._name_dense()
 
     # --- what the columns are -----------------------------------------------------------------------------------
@@ -167,14 +198,8 @@ class FeatureExtractor:
         return self._dense_names
 
     def _name_dense(self) -> tuple[str, ...]:
-        names = [
-            f"{part}:{cue}"
-            for part in ("cue", "heading", "item_heading", "previous", "next")
-            for cue in (*self._cues.names, *LABELS)
-        ]
-        names += [f"kind: {kind}" for kind in KINDS] + [f"region: {region}" for region in REGIONS]
-        names += [f"{length}{_LENGTH_SUFFIX}" for length in _LENGTHS]
-        return (*names, *_FLAGS)
+        parts = ("cue", "heading", "item_heading", "previous", "next")
+        return (*(f"{part}:{cue}" for part in parts for cue in (*self._cues.names, *LABELS)), *_CIRCUMSTANCES)
 
     # --- the matrix ---------------------------------------------------------------------------------------------
 
@@ -190,41 +215,74 @@ class FeatureExtractor:
         scipy.sparse.csr_matrix
             Shape (len(inputs), `width`), float32.
         """
-        # Headings and neighbours repeat: each different string is tokenised and searched for cues once.
-        strings = dict.fromkeys(["", *(part for item in inputs for part in _parts(item))])
-        words = [norms_of(self._nlp.make_doc(string)) for string in strings]
-        cues = self._cues.counts(WordRows.of(words))
-        # The first hit matters most; a second and third add less and less.
-        cues = np.log1p(np.hstack([cues, cues @ self._kin]))
-        number = {string: n for n, string in enumerate(strings)}
-        parts = np.array([[number[part] for part in _parts(item)] for item in inputs], dtype=np.int64).reshape(-1, 4)
-        is_item = np.fromiter((item.kind in ITEM_KINDS for item in inputs), dtype=bool, count=len(inputs))
-        sentence, heading, previous, following = parts.T
-        above, above_item = np.where(is_item, 0, heading), np.where(is_item, heading, 0)
+        return sparse.hstack([block.matrix() for block in self._blocks(inputs)], format="csr", dtype=np.float32)
+
+    def product(self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return ``transform(inputs) @ weights``, without making the matrix.
+
+        Parameters
+        ----------
+        inputs : sequence of SentenceInput
+        weights : array of float32
+            *Shape: (width, n)*
+
+        Returns
+        -------
+        array of float32
+            *Shape: (len(inputs), n)* A row is the same, to the last bit, in any batch.
+        """
+        total = np.zeros((len(inputs), weights.shape[1]), np.float32)
+        column = 0
+        for block in self._blocks(inputs):
+            total += block @ weights[column : column + block.width]
+            column += block.width
+        return total
+
+    def _blocks(self, inputs: Sequence[SentenceInput]) -> Iterator[FeatureBlock]:
+        """Yield the columns from left to right."""
+        # Headings and neighbours repeat: each different string is read once. Number 0 has no features.
+        numbers = {"": 0}
+        parts = [numbers.setdefault(part, len(numbers)) for entry in inputs for part in _parts(entry)]
+        sentence, heading, previous, following = np.array(parts, dtype=np.int64).reshape(-1, 4).T
+        texts = WordRows.read(self._nlp, list(numbers))
+        own = texts.only(sentence)
+        words, occurrences = own.vocabulary()
+        known = [self._word(int(word)) for word in words]
+        is_item = np.fromiter((entry.kind in ITEM_KINDS for entry in inputs), dtype=bool, count=len(inputs))
+        here, under, above, above_item, before, behind = (
+            _selection(chosen, texts.count)
+            for chosen in (
+                sentence,
+                heading,
+                np.where(is_item, 0, heading),
+                np.where(is_item, heading, 0),
+                previous,
+                following,
+            )
+        )
         bits = self.settings
-
-        def rows(part: npt.NDArray[np.int64]) -> list[Hashes]:
-            return [words[n] for n in part]
-
-        begun = [np.concatenate((_BEGIN, row)) for row in rows(sentence)]
-        blocks = [
-            _hashed(begun, bits.word_orders, bits.word_bits) * np.float32(bits.word_weight),
-            self._characters(rows(sentence)) * np.float32(bits.char_weight),
-            _hashed(rows(above), (1, 2), bits.heading_bits),
-            _hashed(rows(above_item), (1, 2), bits.heading_bits),
-            _hashed(rows(previous), (1,), bits.context_bits),
-            _hashed(rows(following), (1,), bits.context_bits),
-            _sparse(
-                np.hstack(
-                    [cues[sentence] * self._cue_scale]
-                    + [cues[part] for part in (above, above_item, previous, following)]
-                    + [self._circumstances(inputs, np.array([len(row) for row in rows(sentence)], dtype=np.int64))]
-                )
-            ),
-        ]
+        yield FeatureBlock((here, _hashed(_begun(own), bits.word_orders, bits.word_bits, bits.word_weight)))
+        yield FeatureBlock((here, *self._characters(known, occurrences)))
+        headings = _hashed(texts.only(heading), (1, 2), bits.heading_bits)
+        yield FeatureBlock((above, headings))
+        yield FeatureBlock((above_item, headings))
+        neighbours = _hashed(texts, (1,), bits.context_bits)
+        yield FeatureBlock((before, neighbours))
+        yield FeatureBlock((behind, neighbours))
+        cues = self._cues.counts(texts) @ self._with_families
+        # The first hit matters most; a second and third add less and less.
+        cues.data = np.log1p(cues.data)
+        yield FeatureBlock((here, cues, sparse.diags_array(self._cue_scale, format="csr")))
+        for selection in (above, above_item, before, behind):
+            yield FeatureBlock((selection, cues))
+        yield FeatureBlock((_filled(_places(inputs)),))
+        yield FeatureBlock((here, _filled(_signs(list(numbers), own.lengths, known, occurrences))))
+        asks = np.fromiter(map(_asks, numbers), dtype=np.float32, count=len(numbers))
+        yield FeatureBlock((here, _filled(asks[:, None])))
+        yield FeatureBlock((under, _filled(asks[:, None])))
         if self._vectors is not None:
-            blocks.append(_sparse(self._vectors.means(rows(sentence)) * np.float32(bits.vector_weight)))
-        return sparse.hstack(blocks, format="csr", dtype=np.float32)
+            means = self._vectors.means(words, occurrences) * np.float32(bits.vector_weight)
+            yield FeatureBlock((here, _filled(means)))
 
     # --- the way back, from columns to words --------------------------------------------------------------------
 
@@ -252,41 +310,44 @@ class FeatureExtractor:
         bits = self.settings
         above = "item_heading" if entry.kind in ITEM_KINDS else "heading"
         docs = [self._nlp.make_doc(part) for part in _parts(entry)]
-        words = [norms_of(doc) for doc in docs]
-        begun = _shares(np.concatenate((_BEGIN, words[0])), bits.word_orders, block["word"]) * bits.word_weight
+        rows = [WordRows.of([norms_of(doc)]) for doc in docs]
+        begun = _shares(_begun(rows[0]), bits.word_orders, block["word"]) * bits.word_weight
         shares = [
-            begun[1:] + self._character_shares(words[0], block["char"]) * bits.char_weight,
-            _shares(words[1], (1, 2), block[above]),
-            _shares(words[2], (1,), block["previous"]),
-            _shares(words[3], (1,), block["next"]),
+            begun[1:] + self._character_shares(rows[0].words, block["char"]) * bits.char_weight,
+            _shares(rows[1], (1, 2), block[above]),
+            _shares(rows[2], (1,), block["previous"]),
+            _shares(rows[3], (1,), block["next"]),
         ]
         # What the sign before the first word has of an n-gram goes to that word.
         shares[0][:1] += begun[0]
         if self._vectors is not None:
-            shares[0] += self._vectors.parts(words[0]) @ block["vector"] * bits.vector_weight
-        for name, doc, share in zip(("cue", above, "previous", "next"), docs, shares, strict=True):
-            self._add_cue_shares(share, doc, name, dense)
-        found = [
-            Contribution(part, token.idx, token.idx + len(token), token.text, float(weight))
-            for part, doc, share in zip(("sentence", "heading", "previous", "next"), docs, shares, strict=True)
-            for token, weight in zip(doc, share, strict=True)
-        ]
-        row = self._circumstances([entry], np.array([len(words[0])]))[0]
-        names = self._dense_names[len(self._dense_names) - len(row) :]
+            shares[0] += self._vectors.parts(rows[0].words) @ block["vector"] * bits.vector_weight
+        found: list[Contribution] = []
+        for part, columns, doc, share in zip(_PARTS, ("cue", above, "previous", "next"), docs, shares, strict=True):
+            by_token = np.zeros(len(doc))
+            by_token[is_word(doc)] = share
+            self._add_cue_shares(by_token, doc, columns, dense)
+            found += [
+                Contribution(part, token.idx, token.idx + len(token), token.text, float(weight))
+                for token, weight in zip(doc, by_token, strict=True)
+                if not token.is_space
+            ]
+        end = int(edges[list(self.blocks).index("dense") + 1])
+        values = self.transform([entry])[:, end - len(_CIRCUMSTANCES) : end].toarray()[0]
         length = 0.0
-        for name, value in zip(names, row, strict=True):
+        for name, value in zip(_CIRCUMSTANCES, values, strict=True):
             if name.endswith(_LENGTH_SUFFIX):
                 length += float(value * dense[name])
             else:
                 found.append(Contribution("circumstance", None, None, name, float(value * dense[name])))
-        return [*found, Contribution("circumstance", None, None, f"{len(words[0])} words long", length)]
+        return [*found, Contribution("circumstance", None, None, f"{len(rows[0].words)} words long", length)]
 
     def _add_cue_shares(self, share: npt.NDArray[np.float64], doc: Doc, part: str, dense: Mapping[str, float]) -> None:
         matches = list(self._cues.matches(doc))
-        # Each list's column, and the columns of its kin, as many of them as the list has.
+        # The columns of each list and of its families.
         names = [
-            [self._cues.names[column], *(LABELS[n] for n in np.flatnonzero(self._kin[column]))]
-            for column, _, _ in matches
+            [self._cues.names[number], *(LABELS[n] for n in np.flatnonzero(self._cues.families[number]))]
+            for number, _, _ in matches
         ]
         counts = Counter(name for row in names for name in row)
         for (_, start, end), row in zip(matches, names, strict=True):
@@ -294,111 +355,122 @@ class FeatureExtractor:
                 share[start:end] += np.log1p(counts[name]) / counts[name] * dense[f"{part}:{name}"] / (end - start)
 
     def _character_shares(self, words: Hashes, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        ids = [self._char_ids_of(int(word)) for word in words]
-        sums = np.array([weights[row].sum() for row in ids], dtype=np.float64)
-        return np.asarray(sums / np.sqrt(max(sum(map(len, ids)), 1)))
+        columns = [self._word(int(word)).columns for word in words]
+        sums = np.array([weights[row].sum() for row in columns], dtype=np.float64)
+        return np.asarray(sums / np.sqrt(max(sum(map(len, columns)), 1)))
 
-    def _characters(self, rows: Sequence[Hashes]) -> sparse.csr_matrix:
-        """Return the character n-gram block; a word's n-grams are looked up, not computed again."""
-        flat = np.concatenate(rows) if rows else np.empty(0, np.uint64)
-        words, inverse = np.unique(flat, return_inverse=True)
-        tables = [self._char_ids_of(int(word)) for word in words]
-        sizes = np.fromiter(map(len, tables), dtype=np.int64, count=len(tables))
-        table = np.concatenate(tables) if tables else np.empty(0, np.int32)
-        begins = np.cumsum(sizes) - sizes
-        token_sizes = sizes[inverse] if len(flat) else np.empty(0, np.int64)
-        total = int(token_sizes.sum())
-        # Position within the table of every n-gram of every token, without a Python loop.
-        offsets = np.arange(total) - np.repeat(np.cumsum(token_sizes) - token_sizes, token_sizes)
-        ids = table[np.repeat(begins[inverse], token_sizes) + offsets] if total else np.empty(0, np.int32)
-        row_of_token = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-        counts = np.bincount(row_of_token, weights=token_sizes, minlength=len(rows)).astype(np.int64)
-        return _rows(ids, counts, 1 << self.settings.char_bits)
+    def _characters(
+        self, known: Sequence[_Word], occurrences: sparse.csr_matrix
+    ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Return which words a text has, scaled so that its row has unit length, and which n-grams a word has."""
+        sizes = np.fromiter((len(word.columns) for word in known), dtype=np.int64, count=len(known))
+        columns = np.concatenate([word.columns for word in known]) if known else np.empty(0, np.int32)
+        ngrams = sparse.csr_matrix(
+            (np.ones(len(columns), np.float32), columns, np.concatenate([[0], np.cumsum(sizes)])),
+            shape=(len(known), 1 << self.settings.char_bits),
+        )
+        scale = self.settings.char_weight / np.sqrt(np.maximum(occurrences @ sizes, 1))
+        values = np.repeat(scale, np.diff(occurrences.indptr)).astype(np.float32)
+        return sparse.csr_matrix((values, occurrences.indices, occurrences.indptr), shape=occurrences.shape), ngrams
 
-    def _char_ids_of(self, word: int) -> npt.NDArray[np.int32]:
-        ids = self._char_ids.get(word)
-        if ids is None:
-            text = f"<{self._nlp.vocab.strings[word]}>"
-            grams = {text[n : n + order] for order in self.settings.char_orders for n in range(len(text) - order + 1)}
+    def _word(self, norm: int) -> _Word:
+        word = self._words.get(norm)
+        if word is None:
+            text = self._nlp.vocab.strings[norm]
+            marked, orders = f"<{text}>", self.settings.char_orders
+            grams = {marked[n : n + order] for order in orders for n in range(len(marked) - order + 1)}
             hashes = np.fromiter((hash_string(gram) for gram in sorted(grams)), dtype=np.uint64, count=len(grams))
-            ids = _to_columns(hashes, self.settings.char_bits)
-            self._char_ids[word] = ids
-        return ids
-
-    def _circumstances(
-        self, inputs: Sequence[SentenceInput], lengths: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        """Return kind, region, length and flags: the columns of `dense_names` behind the cues."""
-        columns = [
-            _one_hot([entry.kind for entry in inputs], KINDS),
-            _one_hot([entry.region for entry in inputs], REGIONS),
-            (lengths[:, None] >= np.array(_LENGTHS)).astype(np.float32),
-            np.array([[flag(entry) for flag in _FLAGS.values()] for entry in inputs], dtype=np.float32).reshape(
-                len(inputs), len(_FLAGS)
-            ),
-        ]
-        return np.hstack(columns)
+            columns = _to_columns(mix(hashes), self.settings.char_bits)
+            word = self._words[norm] = _Word(columns, is_figure="0" in text, exclaims="!" in text)
+        return word
 
 
 def _parts(entry: SentenceInput) -> tuple[str, str, str, str]:
     return entry.text, entry.heading, entry.previous, entry.next
 
 
-def _one_hot(values: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.float32]:
-    out = np.zeros((len(values), len(names)), np.float32)
-    column = {name: n for n, name in enumerate(names)}
-    for row, value in enumerate(values):
-        out[row, column[value]] = 1
+def _places(inputs: Sequence[SentenceInput]) -> npt.NDArray[np.float32]:
+    """Return where sentences stand: shape (inputs, `_PLACES`)."""
+    out = np.zeros((len(inputs), len(_PLACES)), np.float32)
+    column = {name: n for n, name in enumerate(_PLACES)}
+    every = np.arange(len(inputs))
+    out[every, [column[f"kind: {entry.kind}"] for entry in inputs]] = 1
+    out[every, [column[f"region: {entry.region}"] for entry in inputs]] = 1
+    out[:, column[_FIRST]] = [entry.first_block for entry in inputs]
+    out[:, column[_BARE]] = [not entry.heading for entry in inputs]
     return out
 
 
+def _signs(
+    strings: Sequence[str], lengths: npt.NDArray[np.int64], known: Sequence[_Word], occurrences: sparse.csr_matrix
+) -> npt.NDArray[np.float32]:
+    """Return lengths and signs of texts: shape (strings, `_SIGNS`)."""
+    of_words = np.array([(word.exclaims, word.is_figure) for word in known], np.float32).reshape(-1, 2)
+    exclaims, figures = (occurrences @ of_words > 0).T
+    telephones = np.zeros(len(strings), dtype=bool)
+    for n in np.flatnonzero(figures).tolist():
+        telephones[n] = _TELEPHONE.search(strings[n]) is not None
+    return np.column_stack([lengths[:, None] >= np.array(_LENGTHS), exclaims, figures, telephones]).astype(np.float32)
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip("\"'”’)").endswith("?")
+
+
 def _to_columns(hashes: Hashes, bits: int) -> npt.NDArray[np.int32]:
-    return (mix(hashes) >> np.uint64(64 - bits)).astype(np.int32)
+    return (hashes >> np.uint64(64 - bits)).astype(np.int32)
 
 
-def _hashed(texts: Sequence[Hashes], orders: Sequence[int], bits: int) -> sparse.csr_matrix:
-    """Return the word n-gram block of the given orders: shape (len(texts), 2**bits)."""
-    rows = WordRows.of(texts)
-    grams = [_ngrams(rows, order) for order in orders]
-    ids = np.concatenate([_to_columns(hashes, bits) for hashes, _ in grams])
-    owners = np.concatenate([rows.owner[starts] for _, starts in grams])
+def _selection(chosen: npt.NDArray[np.int64], count: int) -> sparse.csr_matrix:
+    """Return the matrix whose product with `count` rows has row ``chosen[n]`` of them as row n."""
+    rows = len(chosen)
+    return sparse.csr_matrix((np.ones(rows, np.float32), chosen, np.arange(rows + 1)), shape=(rows, count))
+
+
+def _filled(dense: npt.NDArray[np.float32]) -> sparse.csr_matrix:
+    """Return a dense block with all its values, zeros too: to look for them takes longer than they do."""
+    rows, width = dense.shape
+    columns = np.tile(np.arange(width, dtype=np.int32), rows)
+    return sparse.csr_matrix((dense.ravel(), columns, np.arange(rows + 1) * width), shape=dense.shape)
+
+
+def _begun(rows: WordRows) -> WordRows:
+    """Return `rows` with the sign of the beginning before each text."""
+    every = np.arange(rows.count)
+    begins = np.searchsorted(rows.owner, every)
+    return WordRows(np.insert(rows.words, begins, _BEGIN), np.insert(rows.owner, begins, every), rows.count)
+
+
+def _ngrams(rows: WordRows, orders: Sequence[int]) -> Iterator[tuple[int, Hashes, npt.NDArray[np.int64]]]:
+    """Yield order, hashes and first words of n-grams; the sign before the first word is none by itself."""
+    for order, hashes, starts in rows.ngrams(max(orders)):
+        if order == 1:
+            words = np.flatnonzero(rows.words != _BEGIN)
+            hashes, starts = hashes[words], starts[words]
+        if order in orders:
+            yield order, hashes, starts
+
+
+def _hashed(rows: WordRows, orders: Sequence[int], bits: int, weight: float = 1.0) -> sparse.csr_matrix:
+    """Return the word n-gram block of the given orders: shape (rows.count, 2**bits), rows of length `weight`."""
+    grams = list(_ngrams(rows, orders))
+    columns = np.concatenate([_to_columns(hashes, bits) for _, hashes, _ in grams])
+    owners = np.concatenate([rows.owner[starts] for _, _, starts in grams])
+    counts = np.bincount(owners, minlength=rows.count)
+    values = np.repeat(weight / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
     by_row = np.argsort(owners, kind="stable")
-    return _rows(ids[by_row], np.bincount(owners, minlength=rows.count), 1 << bits)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return sparse.csr_matrix((values, columns[by_row], indptr), shape=(rows.count, 1 << bits))
 
 
-def _sparse(dense: npt.NDArray[np.float32]) -> sparse.csr_matrix:
-    """Return a dense block in rows of its non-zero values; scipy's own way leads over coordinates, and is slower."""
-    filled = dense != 0
-    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(filled, axis=1))])
-    columns = np.flatnonzero(filled) % max(dense.shape[1], 1)
-    return sparse.csr_matrix((dense[filled], columns.astype(np.int32), indptr), shape=dense.shape)
-
-
-def _ngrams(rows: WordRows, order: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Return the n-grams of `rows`; the sign before the first word is none by itself."""
-    hashes, starts = rows.ngrams(order)
-    if order == 1:
-        words = np.flatnonzero(rows.words[starts] != _BEGIN)
-        return hashes[words], starts[words]
-    return hashes, starts
-
-
-def _shares(words: Hashes, orders: Sequence[int], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _shares(rows: WordRows, orders: Sequence[int], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return what each word of one text adds to its row of `_hashed` times `weights`."""
-    rows = WordRows.of([words])
     bits = len(weights).bit_length() - 1
-    grams = [(order, *_ngrams(rows, order)) for order in orders]
+    grams = list(_ngrams(rows, orders))
     total = sum(len(starts) for _, _, starts in grams)
-    out = np.zeros(len(words))
+    out = np.zeros(len(rows.words))
     for order, hashes, starts in grams:
         share = weights[_to_columns(hashes, bits)] / np.sqrt(max(total, 1)) / order
         for n in range(order):
             np.add.at(out, starts + n, share)
     return out
-
-
-def _rows(ids: npt.NDArray[np.int32], counts: npt.NDArray[np.int64], width: int) -> sparse.csr_matrix:
-    """Build a matrix from column ids that lie row after row; each row gets (nearly) unit length."""
-    values = np.repeat(1.0 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    return sparse.csr_matrix((values, ids, indptr), shape=(len(counts), width))

@@ -21,7 +21,6 @@ from sklearn.model_selection import GroupKFold
 
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS, label_info
-from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.model.agreement import agreement
 from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores
 from mdclaims.model.corpus import SPLITS, CorpusDocument, corpus_digest, read_corpus
@@ -155,7 +154,7 @@ def fit(
     sites = np.array([document.site for document in documents for _ in document.sentences()])
     if len(set(sites)) < settings.folds:
         raise CorpusError(f"only {len(set(sites))} sites to train on; {settings.folds} folds need a site each")
-    matrix = FeatureExtractor(shared_pipeline(), features, vectors).transform(inputs)
+    matrix = FeatureExtractor(features, vectors).transform(inputs)
     frequent = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= settings.minimum_sentences
     columns: npt.NDArray[np.int32] = np.flatnonzero(frequent).astype(np.int32)
     matrix = matrix[:, columns]

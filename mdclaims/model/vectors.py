@@ -8,7 +8,6 @@ Arora et al. 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,47 +46,45 @@ class WordVectors:
         """Length of a vector."""
         return int(self.table.shape[1])
 
+    def sums(self, words: npt.NDArray[np.uint64], occurrences: sparse.csr_matrix) -> npt.NDArray[np.float32]:
+        """Add up the vectors of the words of texts.
+
+        Parameters
+        ----------
+        words : array of uint64
+            NORM hashes.
+        occurrences : scipy.sparse.csr_matrix
+            *Shape: (texts, len(words))* How often a text has a word.
+
+        Returns
+        -------
+        array of float32
+            *Shape: (texts, dimensions)* Zero where no word is known.
+        """
+        at = np.minimum(np.searchsorted(self.keys, words), len(self.keys) - 1)
+        rows = self.table[at].astype(np.float32)
+        rows[self.keys[at] != words] = 0
+        # Sums of small integers are exact in float32, so that they do not depend on the batch.
+        return np.asarray((occurrences @ rows) * self.scale)
+
+    def means(self, words: npt.NDArray[np.uint64], occurrences: sparse.csr_matrix) -> npt.NDArray[np.float32]:
+        """Return the vectors of texts: `sums` scaled to unit length, or zero."""
+        sums = self.sums(words, occurrences)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        np.divide(sums, norms, out=sums, where=norms > 0)
+        return sums
+
     def parts(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
-        """Return what each word of one text adds to its vector: the rows' sum is the row of `means`.
+        """Return what each word of one text adds to its vector: the rows' sum is the text's row of `means`.
 
         Returns
         -------
         array of float32
             *Shape: (len(words), dimensions)*
         """
-        at = np.minimum(np.searchsorted(self.keys, words), len(self.keys) - 1)
-        known = (self.keys[at] == words)[:, None]
-        rows: npt.NDArray[np.float32] = np.where(known, self.table[at].astype(np.float32) * self.scale, 0)
-        norm = float(np.linalg.norm(rows.sum(axis=0)))
-        return rows / np.float32(norm) if norm else rows
-
-    def means(self, rows: Sequence[npt.NDArray[np.uint64]]) -> npt.NDArray[np.float32]:
-        """Return the vectors of tokenised texts.
-
-        Parameters
-        ----------
-        rows : sequence of arrays of uint64
-            The NORM hashes of each text's words.
-
-        Returns
-        -------
-        array of float32
-            *Shape: (len(rows), dimensions)* Of unit length, or zero where no word is known.
-        """
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        flat = np.concatenate(rows) if rows else np.empty(0, np.uint64)
-        at = np.minimum(np.searchsorted(self.keys, flat), len(self.keys) - 1)
-        known = self.keys[at] == flat
-        owner = np.repeat(np.arange(len(rows)), lengths)[known]
-        words, columns = np.unique(at[known], return_inverse=True)
-        counts = sparse.csr_matrix(
-            (np.ones(len(columns), np.float32), (owner, columns)), shape=(len(rows), len(words)), dtype=np.float32
-        )
-        # Sums of small integers are exact in float32, so that they do not depend on the batch.
-        sums: npt.NDArray[np.float32] = (counts @ self.table[words].astype(np.float32)) * self.scale
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        np.divide(sums, norms, out=sums, where=norms > 0)
-        return sums
+        rows = self.sums(words, sparse.eye(len(words), dtype=np.float32, format="csr"))
+        norm = np.linalg.norm(rows.sum(axis=0))
+        return rows / norm if norm else rows
 
 
 def read_vectors(path: Path) -> WordVectors:
