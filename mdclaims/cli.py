@@ -125,7 +125,7 @@ def check_command(
         FailOn,
         typer.Option(
             "--fail-on",
-            help="Exit with 1 from this priority on; findings have no priority yet and count as info.",
+            help="Exit with 1 from this priority on.",
         ),
     ] = FailOn.info,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings.")] = False,
@@ -356,11 +356,14 @@ def _print(text: str) -> None:
 
 
 def _check_exit(report: Report, *, fail_on: FailOn, exit_zero: bool) -> ExitCode:
-    """Return the exit code; 3 beats 1. Until stances exist every finding has the lowest priority."""
+    """Return the exit code; 3 beats 1."""
+    from mdclaims.findings.stance import PRIORITIES
+
     if report.errors:
         return ExitCode.UNREADABLE
-    counts = report.findings if fail_on is FailOn.info else 0
-    return ExitCode.FINDINGS if counts and not exit_zero else ExitCode.OK
+    counting = () if fail_on is FailOn.never else PRIORITIES[: PRIORITIES.index(fail_on.value) + 1]
+    found = any(finding.priority in counting for page in report.pages for finding in page.findings)
+    return ExitCode.FINDINGS if found and not exit_zero else ExitCode.OK
 
 
 # --- train and evaluate ------------------------------------------------------------------------------------------

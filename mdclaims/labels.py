@@ -27,12 +27,18 @@ class Label:
         One sentence: what the label means.
     colour : str
         A name of the terminal's 16 colours.
+    stances : dict of str to str
+        What a sentence can do with the label, each with one plain clause that says so.
+    forward : tuple of str
+        The stances that a reader is shown first; the others are only noted.
     """
 
     name: str
     display: str
     meaning: str
     colour: str
+    stances: dict[str, str]
+    forward: tuple[str, ...]
 
 
 @cache
@@ -41,4 +47,4 @@ def label_info() -> dict[str, Label]:
     table = tomllib.loads((files("mdclaims") / "data" / "labels.toml").read_text(encoding="utf-8"))
     if tuple(table) != LABELS:
         raise ValueError(f"data/labels.toml must hold {', '.join(LABELS)} in this order, found {', '.join(table)}")
-    return {name: Label(name=name, **table[name]) for name in LABELS}
+    return {name: Label(name=name, **{**table[name], "forward": tuple(table[name]["forward"])}) for name in LABELS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ import numpy as np
 from mdclaims.config import MODES, Settings
 from mdclaims.findings.findings import PageResult
 from mdclaims.findings.screening import Screener
-from mdclaims.labels import LABELS
+from mdclaims.labels import LABELS, label_info
 from mdclaims.language.sentences import SentenceInput
-from mdclaims.model.classifier import ClaimClassifier
+from mdclaims.model.classifier import ClaimClassifier, Judgement
 from mdclaims.model.corpus import CorpusDocument, read_corpus
 from mdclaims.model.explanations import Explanation
 from mdclaims.model.features import Contribution, FeatureSettings
@@ -65,8 +66,8 @@ def tiny_inputs() -> list[SentenceInput]:
 
 # --- the stub model ---------------------------------------------------------------------------------------------
 
-# The score of a label is that of the last marker found in the sentence, so that a test says what it wants:
-# "This [e95] drug" has the efficacy score 0.95.
+# A marker in a sentence gives its score and, behind a colon, its stance, so that a test says what it wants:
+# "This [e95] drug" has the efficacy score 0.95, "This [e95:limits] drug" that stance too.
 _MARKERS = {"e": EFFICACY, "s": SAFETY, "g": STIGMA, "a": ACTION}
 STUB_THRESHOLDS: dict[str, dict[str, float]] = {
     "screen": dict.fromkeys(LABELS, 0.2),
@@ -91,6 +92,13 @@ class StubClassifier:
                 if at >= 0:
                     rows[row, LABELS.index(label)] = int(entry.text[at + 2 : at + 4]) / 100
         return rows
+
+    def judge(self, inputs: Sequence[SentenceInput]) -> Judgement:
+        stances = {label: [next(iter(label_info()[label].forward))] * len(inputs) for label in LABELS}
+        for row, entry in enumerate(inputs):
+            for letter, stance in re.findall(r"\[(\w)\d\d:(\w+)\]", entry.text):
+                stances[_MARKERS[letter]][row] = stance
+        return Judgement(scores=self.scores(inputs), stances=stances)
 
 
 @cache

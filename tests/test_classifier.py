@@ -23,7 +23,7 @@ from helpers import (
 
 from mdclaims.config import MODES
 from mdclaims.errors import CorpusError
-from mdclaims.labels import LABELS
+from mdclaims.labels import LABELS, label_info
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.evaluation import label_matrix
 from mdclaims.model.training import TrainingSettings, choose_thresholds, fit
@@ -244,3 +244,44 @@ def test_rounding_keeps_the_sentence_that_sets_the_threshold():
     thresholds = choose_thresholds(gold, scores, TrainingSettings(screen_recall=0.95))
     found = scores[:, 0] >= thresholds["screen"][EFFICACY]
     assert found.tolist() == [True, True, False]
+
+
+# --- stances ----------------------------------------------------------------------------------------------------
+
+
+def test_judging_gives_the_scores_and_a_stance_for_each_label():
+    classifier, inputs = tiny_classifier(), tiny_inputs()
+    judgement = classifier.judge(inputs)
+    assert judgement.scores == pytest.approx(classifier.scores(inputs), abs=1e-6)
+    assert list(judgement.stances) == list(LABELS)
+    for label, stances in judgement.stances.items():
+        assert len(stances) == len(inputs)
+        assert set(stances) <= set(label_info()[label].stances)
+        assert len(set(stances)) > 1
+
+
+def test_a_sentence_has_the_same_stances_alone():
+    classifier, inputs = tiny_classifier(), tiny_inputs()[:20]
+    together = classifier.judge(inputs)
+    for n, entry in enumerate(inputs):
+        alone = classifier.judge([entry])
+        assert {label: row[0] for label, row in alone.stances.items()} == {
+            label: row[n] for label, row in together.stances.items()
+        }
+        assert alone.scores[0].tobytes() == together.scores[n].tobytes()
+
+
+def test_stances_of_the_training_text_are_learnt():
+    classifier = tiny_classifier()
+    documents = tiny_split("train", "dev")
+    gold = [row for document in documents for row in document.stances()]
+    found = classifier.judge([entry for document in documents for entry in document.inputs()]).stances
+    pairs = [(row[label], found[label][n]) for n, row in enumerate(gold) for label in row]
+    assert len(pairs) > 40
+    assert sum(one == other for one, other in pairs) / len(pairs) > 0.9
+
+
+def test_judging_nothing():
+    judgement = tiny_classifier().judge([])
+    assert judgement.scores.shape == (0, len(LABELS))
+    assert all(stances == [] for stances in judgement.stances.values())

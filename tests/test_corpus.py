@@ -60,8 +60,9 @@ def test_a_block_is_read_whole(tmp_path):
         tmp_path / "a.jsonl",
         line(
             area="tms", page_kind="faq", variety="en-GB", year=2020, kind="heading", level=3, region="footer",
-            sentences=["One.", "Two."], labels=[[ACTION, EFFICACY], []], stance=[None, None],
+            sentences=["One.", "Two."], labels=[[ACTION, EFFICACY], []],
             annotations={"writer": [[SAFETY], []], "reader": [[], [STIGMA, SAFETY]]},
+            stance=[{EFFICACY: "limits"}, {}], stance_annotations={"first": [{EFFICACY: "rebuts"}, {}]},
         ),
     )  # fmt: skip
     (document,) = read_corpus(file)
@@ -72,6 +73,9 @@ def test_a_block_is_read_whole(tmp_path):
     assert block.sentences == ("One.", "Two.")
     assert block.labels == ((EFFICACY, ACTION), ())  # in the order of LABELS
     assert block.annotations == {"writer": ((SAFETY,), ()), "reader": ((), (SAFETY, STIGMA))}
+    assert block.stances == ({EFFICACY: "limits"}, {})
+    assert block.stance_annotations == {"first": ({EFFICACY: "rebuts"}, {})}
+    assert document.stances() == [{EFFICACY: "limits"}, {}]
     assert block.place == f"{file}:1"
 
 
@@ -139,6 +143,15 @@ FAULTS = [
     (line(labels={}), "'labels' must be of type list"),
     (line(annotations=[]), "'annotations' must be of type dict"),
     (line(stance="x"), "'stance' must be of type list"),
+    (line(stance_annotations=[]), "'stance_annotations' must be of type dict"),
+    (line(stance=[]), "stance must have one object for each of the 1 sentences"),
+    (line(stance=[[]]), "stance must have one object for each of the 1 sentences"),
+    (line(stance=[{EFFICACY: "promotes"}]), f"stance: {EFFICACY!r} is no label of its sentence"),
+    (
+        line(labels=[[EFFICACY]], stance=[{EFFICACY: "discloses"}]),
+        "stance: unknown stance 'discloses' of efficacy_claim",
+    ),
+    (line(stance_annotations={"first": [1]}), "stance annotations 'first' must have one object for each"),
     (line(kind="para"), "unknown kind 'para'"),
     (line(region="body"), "unknown region 'body'"),
     (line(split="training"), "unknown split 'training'"),

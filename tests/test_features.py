@@ -13,8 +13,8 @@ from scipy import sparse
 
 from mdclaims.language.cues import cue_lists
 from mdclaims.language.pipeline import shared_pipeline
-from mdclaims.language.sentences import SentenceInput
-from mdclaims.model.features import ITEM_KINDS, FeatureExtractor, FeatureSettings
+from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
+from mdclaims.model.features import FeatureExtractor, FeatureSettings
 from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
 

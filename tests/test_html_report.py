@@ -41,8 +41,12 @@ def result_of(*blocks, source="page.html", title=None, notes=()):
     places = [(n, label) for n, entry in enumerate(sentences) for label in entry.labels]
     marks = fingerprints([(label, sentences[n].sentence.text, "") for n, label in places])
     findings = tuple(
-        Finding(n, label, sentences[n].scores[label], mark, ()) for (n, label), mark in zip(places, marks, strict=True)
-    )
+        Finding(
+            n, label, sentences[n].scores[label], mark, (), stance=None, priority="normal", reason="because",
+            group=mark, attributes=None, qualifier=None,
+        )
+        for (n, label), mark in zip(places, marks, strict=True)
+    )  # fmt: skip
     return PageResult(page, sentences, findings)
 
 

@@ -123,7 +123,7 @@ def test_all_keys_of_the_contract_are_there():
     assert data["errors"] == [{"source": "gone.txt", "error": "does not exist"}]
     (page,) = data["pages"]
     assert set(page) >= {"source", "sha256", "title", "text", "sentences", "findings", "summary"}
-    assert set(page["summary"]) == {"sentences", "findings", "by_label", "by_priority"}
+    assert set(page["summary"]) == {"sentences", "findings", "claims", "by_label", "by_priority"}
     assert page["sentences"]
     for sentence in page["sentences"]:
         assert set(sentence) >= {
@@ -140,9 +140,29 @@ def test_all_keys_of_the_contract_are_there():
 
 def test_unused_keys_are_empty():
     for finding in data_of(stub_report(TEXT))["pages"][0]["findings"]:
-        unused = {key: finding[key] for key in ("stance", "priority", "reason", "group", "qualifier", "suppressed")}
-        assert unused == dict.fromkeys(unused)
-        assert (finding["attributes"], finding["rules"], finding["suggestions"]) == ({}, [], [])
+        assert (finding["rules"], finding["suggestions"], finding["suppressed"]) == ([], [], None)
+
+
+def test_a_claim_and_its_qualifier():
+    text = (
+        "TMS always works [e95]. Mild headaches are common [s95:discloses].\n\nAddicts [g95]. TMS always works [e95]."
+    )
+    (page,) = data_of(stub_report(text))["pages"]
+    first, noted, stigma, again = page["findings"]
+    assert (first["stance"], first["priority"]) == ("promotes", "normal")
+    assert first["qualifier"] == {
+        "sentence": 1, "kind": "risk", "sentences_away": 1, "blocks_away": 0, "hidden": False,
+    }  # fmt: skip
+    assert first["attributes"] == {
+        "strength": "absolute", "quantified": False, "sourced": False, "about": "own", "testimonial": False,
+        "serious": False, "treatments": ["TMS"], "conditions": [],
+    }  # fmt: skip
+    assert (noted["stance"], noted["priority"], noted["qualifier"]) == ("discloses", "info", None)
+    assert (stigma["attributes"], stigma["qualifier"]) == ({}, None)
+    assert (first["group"], again["group"]) == (first["fingerprint"], first["fingerprint"])
+    assert page["summary"]["claims"] == 3
+    assert page["summary"]["findings"] == 4
+    assert page["summary"]["by_priority"] == {"high": 1, "normal": 1, "info": 1}
 
 
 def test_every_sentence_is_listed_and_its_slice_is_its_text():

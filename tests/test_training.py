@@ -64,11 +64,23 @@ def tiny_rows() -> list[dict[str, Any]]:
 
 def without_label(rows, label, splits):
     return [
-        {**row, "labels": [[name for name in labels if name != label] for labels in row["labels"]]}
-        if row["split"] in splits
-        else row
+        relabelled(row, lambda _, labels: [n for n in labels if n != label]) if row["split"] in splits else row
         for row in rows
     ]
+
+
+def relabelled(row, change):
+    """Return a row with labels ``change(sentence, labels)``, and with the stances of those alone."""
+    pairs = zip(row["sentences"], row["labels"], strict=True)
+    labels = [change(text, names) for text, names in pairs]
+    stances = [
+        {label: stance for label, stance in known.items() if label in names}
+        for known, names in zip(row.get("stance", [{}] * len(labels)), labels, strict=True)
+    ]
+    return {key: value for key, value in row.items() if key != "stance_annotations"} | {
+        "labels": labels,
+        "stance": stances,
+    }
 
 
 # --- what it needs ----------------------------------------------------------------------------------------------
@@ -187,7 +199,28 @@ def test_a_corpus_without_annotators_can_be_trained_on(tmp_path):
     rows = [{key: value for key, value in row.items() if key != "annotations"} for row in tiny_rows()]
     model = train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
     assert model.meta["agreement"] is None
-    assert "kappa" not in model.card
+    assert "Agreement of the annotators" not in model.card
+
+
+def test_stances_are_measured_on_the_test_split(trained):
+    stances = trained.meta["stances"]
+    assert stances["sentences"] == 12
+    assert set(stances["labels"]) == set(LABELS)
+    for label, row in stances["labels"].items():
+        assert row["support"] == 3
+        assert row["fitted_on"] > 5
+        assert sum(figures["support"] for figures in row["stances"].values()) == 3
+        assert list(row["stances"]) == list(label_info()[label].stances)
+    assert 0 < stances["accuracy"] <= 1
+    assert "### Stances" in trained.card
+
+
+def test_a_corpus_without_stances_can_be_trained_on(tmp_path):
+    rows = [{key: value for key, value in row.items() if not key.startswith("stance")} for row in tiny_rows()]
+    model = train(write_lines(tmp_path / "a.jsonl", *rows), version="1")
+    assert model.meta["stances"] is None
+    assert model.classifier.stances == {}
+    assert "### Stances" not in model.card
 
 
 @pytest.fixture(scope="module")
@@ -195,8 +228,7 @@ def mistaken(tmp_path_factory) -> TrainedModel:
     """Train on a corpus whose test split bears labels that no reader would give: sure mistakes."""
     turned = {"Talking therapy improves low mood.": [], "We close on Mondays.": [STIGMA]}
     rows = [{key: value for key, value in row.items() if key != "annotations"} for row in tiny_rows()]
-    for row in rows:
-        row["labels"] = [turned.get(text, labels) for text, labels in zip(row["sentences"], row["labels"], strict=True)]
+    rows = [relabelled(row, turned.get) for row in rows]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "BOOTSTRAP_ROUNDS", ROUNDS)
         return train(write_lines(tmp_path_factory.mktemp("corpus") / "a.jsonl", *rows), version="9.9.9")

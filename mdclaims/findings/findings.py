@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.findings.stance import Attributes
 from mdclaims.language.cues import Cue
-from mdclaims.language.sentences import Sentence
+from mdclaims.language.sentences import ITEM_KINDS, Sentence
 from mdclaims.model.explanations import Explanation
 from mdclaims.reading.page import Page
 
@@ -47,6 +49,19 @@ class Finding:
         under moving, re-wrapping and changes of case.
     cues : tuple of Cue
         What the cue lists find in the sentence; offsets into ``Page.text``.
+    stance : str or None
+        What the sentence does with the label, one of the label's stances; None if the model tells none.
+    priority : str
+        "high", "normal" or "info": what to read first.
+    reason : str
+        Why it has that priority, one plain clause.
+    group : str
+        The fingerprint of the first finding of its group. A group is one claim: the same text again, or short items
+        under one heading.
+    attributes : Attributes or None
+        What the cues tell of an efficacy or safety claim; None for the other labels.
+    qualifier : Qualifier or None
+        The nearest risk, limit or source in the section of an efficacy or safety claim that is put forward.
     explanation : Explanation, optional
         What drove the score, if the settings ask for it; offsets into the sentence, its heading or neighbour.
     """
@@ -56,6 +71,12 @@ class Finding:
     score: float
     fingerprint: str
     cues: tuple[Cue, ...]
+    stance: str | None
+    priority: str
+    reason: str
+    group: str
+    attributes: Attributes | None
+    qualifier: Qualifier | None
     explanation: Explanation | None = None
 
 
@@ -75,6 +96,26 @@ class PageResult:
     page: Page
     sentences: tuple[ScoredSentence, ...]
     findings: tuple[Finding, ...]
+
+
+# An item of so few words says little without the heading above it.
+_SHORT_ITEM = 6
+
+
+def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
+    """Return for each (label, sentence) the index of the first of its group, which may be itself.
+
+    A group is one claim: equal text, or short items of one kind under one heading.
+    """
+    first: dict[tuple[object, ...], int] = {}
+    out: list[int] = []
+    for n, (label, sentence) in enumerate(places):
+        block = sentence.block
+        key: tuple[object, ...] = (label, fold(sentence.text))
+        if block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM:
+            key = (label, block.region, block.heading_path, block.kind)
+        out.append(first.setdefault(key, n))
+    return out
 
 
 def fold(text: str) -> str:

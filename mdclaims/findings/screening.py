@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints
-from mdclaims.labels import LABELS
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
+from mdclaims.findings.qualifiers import nearest_qualifiers
+from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
+from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, shared_matcher
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
-from mdclaims.model.classifier import Scores
+from mdclaims.model.classifier import Judgement, Scores
 from mdclaims.model.explanations import explain
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
@@ -68,41 +71,79 @@ class Screener:
         if not looks_english([sentence.text for sentence in sentences]):
             page = replace(page, notes=(*page.notes, "does not look like English, the only language that is judged"))
         inputs = page_inputs(sentences)
-        return self._result(page, sentences, inputs, self.model.classifier.scores(inputs))
+        return self._result(page, sentences, inputs, self.model.classifier.judge(inputs))
 
     def _result(
-        self, page: Page, sentences: Sequence[Sentence], inputs: Sequence[SentenceInput], scores: Scores
+        self, page: Page, sentences: Sequence[Sentence], inputs: Sequence[SentenceInput], judgement: Judgement
     ) -> PageResult:
-        thresholds = np.array([self.thresholds[label] for label in LABELS])
+        scores = judgement.scores
+        carried = self._carried(scores, self.settings.mode)
         asked = np.array([label in self.settings.labels for label in LABELS])
-        carried = (scores >= thresholds) & asked
         scored = tuple(
             ScoredSentence(
                 sentence=sentence,
                 scores={label: float(value) for label, value in zip(LABELS, row, strict=True)},
-                labels=tuple(label for label, carries in zip(LABELS, marks, strict=True) if carries),
+                labels=tuple(label for label, carries in zip(LABELS, carrying, strict=True) if carries),
             )
-            for sentence, row, marks in zip(sentences, scores, carried, strict=True)
+            for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
         )
         places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
+        firsts = groups([(label, sentences[n]) for n, label in places])
         cues = {n: self._cues_of(sentences[n]) for n in dict.fromkeys(n for n, _ in places)}
-        findings = tuple(
-            Finding(
-                sentence=n,
-                label=label,
-                score=scored[n].scores[label],
-                fingerprint=mark,
-                cues=cues[n],
-                explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
+        # What qualifies a claim does not hang on the mode or on the labels that were asked for.
+        kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
+        qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
+        headings: dict[tuple[str, ...], list[Cue]] = {}
+        findings: list[Finding] = []
+        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+            stance = judgement.stances[label][n] if label in judgement.stances else None
+            facts = qualifier = None
+            if label in CLAIMS:
+                path = sentences[n].block.heading_path
+                if path not in headings:
+                    headings[path] = [cue for text in path for cue in self._cues.find(self._nlp.make_doc(text))]
+                facts = attributes(cues[n], headings[path])
+                qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
+            findings.append(
+                Finding(
+                    sentence=n,
+                    label=label,
+                    score=scored[n].scores[label],
+                    fingerprint=mark,
+                    cues=cues[n],
+                    stance=stance,
+                    priority=priority(label, stance, facts, qualifier),
+                    reason=reason(label, stance, facts, qualifier, cues[n]),
+                    group=marks[first],
+                    attributes=facts,
+                    qualifier=qualifier,
+                    explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
+                )
             )
-            for (n, label), mark in zip(places, marks, strict=True)
-        )
-        return PageResult(page=page, sentences=scored, findings=findings)
+        return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _carried(self, scores: Scores, mode: str) -> npt.NDArray[np.bool_]:
+        """Return which labels the sentences carry in a mode: shape (sentences, labels)."""
+        thresholds = self.model.classifier.thresholds[mode]
+        return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
     def _cues_of(self, sentence: Sentence) -> tuple[Cue, ...]:
         found = self._cues.find(self._nlp.make_doc(sentence.text))
         return tuple(replace(cue, start=cue.start + sentence.start, end=cue.end + sentence.start) for cue in found)
+
+
+def _qualifying(
+    carried: npt.NDArray[np.bool_], stances: Mapping[str, Sequence[str]], cues: Mapping[int, Sequence[Cue]]
+) -> dict[int, str]:
+    """Return the sentences that qualify claims, and how: by a source, a limit of the effect or a risk."""
+    found = {n: "source" for n, found in cues.items() if any(cue.name == "source" for cue in found)}
+    for label, kind in (("efficacy_claim", "limit"), ("safety_claim", "risk")):
+        forward = label_info()[label].forward
+        for n in np.flatnonzero(carried[:, LABELS.index(label)]).tolist():
+            if label in stances and stances[label][n] not in forward:
+                found[n] = kind
+    return found
 
 
 def load(model: Path | str | None = None, *, trust_model: bool = False, settings: Settings | None = None) -> Screener:

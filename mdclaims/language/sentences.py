@@ -48,6 +48,10 @@ _LOWER_STARTERS = frozenset(
 )
 
 
+ITEM_KINDS = frozenset({"list_item", "cell", "link", "button", "alt", "caption"})
+"""Kinds whose meaning often lies in the heading above them: "Anxiety" under "What TMS treats"."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentenceInput:
     """What the model sees of a sentence. Two equal inputs score equal, on any page.

@@ -47,6 +47,44 @@ class LabelClassifier:
         return np.asarray(expit(self.calibrator.coef_[0, 0] * decisions + self.calibrator.intercept_[0]))
 
 
+@dataclass(frozen=True)
+class StanceClassifier:
+    """Says what a sentence does with a label that it carries: a multinomial logistic regression.
+
+    Attributes
+    ----------
+    stances : tuple of str
+        The stances that the corpus has examples of.
+    columns : array of int32
+        The feature columns in use, ascending.
+    weights : array of float32
+        *Shape: (columns, stances)*
+    intercepts : array of float32
+        *Shape: (stances,)*
+    """
+
+    stances: tuple[str, ...]
+    columns: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    intercepts: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the classifier says of some sentences.
+
+    Attributes
+    ----------
+    scores : array of float64
+        *Shape: (sentences, labels)* Calibrated, 0 to 1.
+    stances : dict of str to list of str
+        For each label that has a `StanceClassifier`: what each sentence does with it, if it carries it.
+    """
+
+    scores: Scores
+    stances: dict[str, list[str]]
+
+
 @dataclass
 class ClaimClassifier:
     """All four labels: from `SentenceInput` to calibrated scores and to labels.
@@ -62,6 +100,8 @@ class ClaimClassifier:
         In the order of `labels`.
     thresholds : mapping of str to mapping of str to float
         ``thresholds[mode][label]``: a sentence carries the label at or above it.
+    stances : mapping of str to StanceClassifier
+        For the labels whose stances the training text tells.
     vectors : WordVectors, optional
         Where the settings give them dimensions.
     """
@@ -71,13 +111,15 @@ class ClaimClassifier:
     columns: npt.NDArray[np.int32]
     classifiers: tuple[LabelClassifier, ...]
     thresholds: Mapping[str, Mapping[str, float]]
+    stances: Mapping[str, StanceClassifier] = field(default_factory=dict)
     vectors: WordVectors | None = None
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
     _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    _stance_weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what is made again when first used: the extractor, which holds the pipeline, and the weights."""
-        return {**self.__dict__, "_extractor": None, "_weights": None}
+        return {**self.__dict__, "_extractor": None, "_weights": None, "_stance_weights": None}
 
     @property
     def extractor(self) -> FeatureExtractor:
@@ -95,6 +137,17 @@ class ClaimClassifier:
                 self._weights[self.columns, n] = classifier.regression.coef_[0]
         return self._weights
 
+    @property
+    def stance_weights(self) -> npt.NDArray[np.float32]:
+        """The weights of all stances, label by label: shape (features, stances of all labels)."""
+        if self._stance_weights is None:
+            parts = [np.zeros((self.extractor.width, 0), np.float32)]
+            for stance in self.stances.values():
+                parts.append(np.zeros((self.extractor.width, len(stance.stances)), np.float32))
+                parts[-1][stance.columns] = stance.weights
+            self._stance_weights = np.hstack(parts)
+        return self._stance_weights
+
     def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
         """Return calibrated scores.
 
@@ -108,13 +161,29 @@ class ClaimClassifier:
             Shape (len(inputs), 4), 0 to 1, columns in the order of `LABELS`. Equal inputs score equal, to
             the last bit, whatever else is in the batch.
         """
+        return self._calibrated(inputs, self._products(inputs, self.weights))
+
+    def judge(self, inputs: Sequence[SentenceInput]) -> Judgement:
+        """Return scores and stances, reading the sentences once for both."""
+        products = self._products(inputs, np.hstack([self.weights, self.stance_weights]))
+        stances: dict[str, list[str]] = {}
+        at = len(self.labels)
+        for label, stance in self.stances.items():
+            values = products[:, at : at + len(stance.stances)] + stance.intercepts
+            stances[label] = [stance.stances[n] for n in values.argmax(axis=1)]
+            at += len(stance.stances)
+        return Judgement(scores=self._calibrated(inputs, products[:, : len(self.labels)]), stances=stances)
+
+    def _products(self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         # In slices, so that the largest page allowed needs no more memory than a large one.
+        slices = [inputs[at : at + _SLICE] for at in range(0, len(inputs), _SLICE)]
+        empty = np.zeros((0, weights.shape[1]), np.float32)
+        return np.vstack([empty, *(self.extractor.product(part, weights) for part in slices)])
+
+    def _calibrated(self, inputs: Sequence[SentenceInput], products: npt.NDArray[np.float32]) -> Scores:
         out = np.zeros((len(inputs), len(LABELS)))
-        for at in range(0, len(inputs), _SLICE):
-            decisions = self.extractor.product(inputs[at : at + _SLICE], self.weights)
-            for column, classifier in enumerate(self.classifiers):
-                shifted = decisions[:, column] + classifier.regression.intercept_[0]
-                out[at : at + _SLICE, column] = classifier.calibrate(shifted)
+        for column, classifier in enumerate(self.classifiers):
+            out[:, column] = classifier.calibrate(products[:, column] + classifier.regression.intercept_[0])
         # What holds no letter and no digit (a rule of dashes, an arrow) says nothing.
         out[[not any(map(str.isalnum, entry.text)) for entry in inputs]] = 0
         return out

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mdclaims.errors import CorpusError
-from mdclaims.labels import LABELS
+from mdclaims.labels import LABELS, label_info
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs
 from mdclaims.reading.page import KINDS, REGIONS, Fragment, Page, PageBuilder, fold_white_space, replace_unencodable
 
@@ -30,7 +30,7 @@ VARIETIES: tuple[str, ...] = ("en-AU", "en-CA", "en-GB", "en-IN", "en-L2", "en-U
 _REQUIRED = {"doc": str, "block": int, "kind": str, "sentences": list, "labels": list}
 _OPTIONAL = {
     "site": str, "area": str, "level": int, "region": str, "page_kind": str, "variety": str, "year": int,
-    "split": str, "stance": list, "annotations": dict,
+    "split": str, "annotations": dict, "stance": list, "stance_annotations": dict,
 }  # fmt: skip
 _CLOSED = {"kind": KINDS, "region": REGIONS, "split": SPLITS, "page_kind": PAGE_KINDS, "variety": VARIETIES}
 
@@ -50,6 +50,10 @@ class CorpusBlock:
         The settled labels of each sentence, in the order of `LABELS`.
     annotations : dict of str to tuple of tuple of str
         Each annotator's labels; empty where only the settled ones are kept.
+    stances : tuple of dict of str to str
+        The settled stance of each label of each sentence; an empty dict where none was judged.
+    stance_annotations : dict of str to tuple of dict of str to str
+        Each annotator's stances.
     place : str
         "file:line".
     """
@@ -60,6 +64,8 @@ class CorpusBlock:
     sentences: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     annotations: dict[str, tuple[tuple[str, ...], ...]]
+    stances: tuple[dict[str, str], ...]
+    stance_annotations: dict[str, tuple[dict[str, str], ...]]
     place: str
 
 
@@ -88,6 +94,10 @@ class CorpusDocument:
         """Yield each sentence with its labels."""
         for block in self.blocks:
             yield from zip(block.sentences, block.labels, strict=True)
+
+    def stances(self) -> list[dict[str, str]]:
+        """Return the stance of each label of each sentence, as far as they were judged."""
+        return [row for block in self.blocks for row in block.stances]
 
     def page(self) -> Page:
         """Return the document as the page that it was, by the code that builds every page."""
@@ -208,6 +218,9 @@ def _faults(entry: object) -> Iterator[str]:
     yield from _label_faults("labels", entry["labels"], len(entry["sentences"]))
     for name, rows in entry.get("annotations", {}).items():
         yield from _label_faults(f"annotations {name!r}", rows, len(entry["sentences"]))
+    for name, rows in _stance_rows(entry):
+        if rows is not None:
+            yield from _stance_faults(name, rows, entry["labels"])
 
 
 def _key_faults(entry: dict[str, Any]) -> Iterator[str]:
@@ -238,6 +251,25 @@ def _label_faults(name: str, rows: object, sentences: int) -> Iterator[str]:
             yield f"{name}: a label stands twice in {row}"
 
 
+def _stance_rows(entry: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "stance", entry.get("stance")
+    for name, rows in entry.get("stance_annotations", {}).items():
+        yield f"stance annotations {name!r}", rows
+
+
+def _stance_faults(name: str, rows: object, labels: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield what is wrong with one annotator's stances of a block."""
+    if not isinstance(rows, list) or len(rows) != len(labels) or not all(isinstance(row, dict) for row in rows):
+        yield f"{name} must have one object for each of the {len(labels)} sentences"
+        return
+    for row, carried in zip(rows, labels, strict=True):
+        for label, stance in row.items():
+            if label not in carried:
+                yield f"{name}: {label!r} is no label of its sentence"
+            elif stance not in (known := label_info()[label].stances):
+                yield f"{name}: unknown stance {stance!r} of {label}; known are {', '.join(known)}"
+
+
 def _block(entry: dict[str, Any], place: str) -> CorpusBlock:
     def ordered(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
         return tuple(tuple(label for label in LABELS if label in row) for row in rows)
@@ -251,6 +283,8 @@ def _block(entry: dict[str, Any], place: str) -> CorpusBlock:
         sentences=tuple(entry["sentences"]),
         labels=ordered(entry["labels"]),
         annotations={name: ordered(rows) for name, rows in entry.get("annotations", {}).items()},
+        stances=tuple(entry.get("stance") or ({} for _ in entry["sentences"])),
+        stance_annotations={name: tuple(rows) for name, rows in entry.get("stance_annotations", {}).items()},
         place=place,
     )
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, cohen_kappa_score
 
-from mdclaims.labels import LABELS
+from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import keyword_labels
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import page_inputs, split_page
@@ -544,6 +544,66 @@ def _bootstrap(
         return Interval(value, float("nan"), float("nan"))
     low, high = np.percentile(sample, [2.5, 97.5])
     return Interval(value, float(low), float(high))
+
+
+# --- stances -----------------------------------------------------------------------------------------------------
+
+
+def stance_figures(
+    fitting: Sequence[CorpusDocument], test: Sequence[CorpusDocument], classifier: ClaimClassifier
+) -> dict[str, Any] | None:
+    """Measure the stances on the labels that sentences of `test` really carry; None if it has no stances.
+
+    Returns
+    -------
+    dict
+        ``accuracy`` over all labels; per label the sentences of both parts, accuracy, agreement of the two
+        annotators (kappa), and per stance its support, precision and recall.
+    """
+    gold = [row for document in test for row in document.stances()]
+    if not any(gold) or not classifier.stances:
+        return None
+    found = classifier.judge([entry for document in test for entry in document.inputs()]).stances
+    fitted = [row for document in fitting for row in document.stances()]
+    labels: dict[str, Any] = {}
+    right = total = 0
+    for label, predicted in found.items():
+        pairs = [(row[label], guess) for row, guess in zip(gold, predicted, strict=True) if label in row]
+        hits = sum(one == other for one, other in pairs)
+        right, total = right + hits, total + len(pairs)
+        labels[label] = {
+            "fitted_on": sum(label in row for row in fitted),
+            "support": len(pairs),
+            "accuracy": rounded(hits / len(pairs)) if pairs else None,
+            "kappa": _stance_kappa(test, label),
+            "stances": {stance: _stance_row(pairs, stance) for stance in label_info()[label].stances},
+        }
+    return {"sentences": sum(map(bool, gold)), "accuracy": rounded(right / total), "labels": labels}
+
+
+def _stance_row(pairs: Sequence[tuple[str, str]], stance: str) -> dict[str, Any]:
+    support, marked = sum(one == stance for one, _ in pairs), sum(other == stance for _, other in pairs)
+    both = sum(one == other == stance for one, other in pairs)
+    return {
+        "support": support,
+        "precision": rounded(both / marked) if marked else None,
+        "recall": rounded(both / support) if support else None,
+    }
+
+
+def _stance_kappa(documents: Sequence[CorpusDocument], label: str) -> float | None:
+    """Return Cohen's kappa of the two annotators over the stances of one label."""
+    pairs = [
+        (one[label], other[label])
+        for document in documents
+        for block in document.blocks
+        if len(block.stance_annotations) == 2
+        for one, other in zip(*block.stance_annotations.values(), strict=True)
+        if label in one and label in other
+    ]
+    if len({stance for pair in pairs for stance in pair}) < 2:  # kappa is not defined where nothing varies
+        return None
+    return rounded(float(cohen_kappa_score(*zip(*pairs, strict=True))))
 
 
 # --- baselines and end to end -------------------------------------------------------------------------------------

@@ -26,12 +26,10 @@ from mdclaims.labels import LABELS
 from mdclaims.language.cues import shared_matcher
 from mdclaims.language.hashing import Hashes, WordRows, hash_string, is_word, mix, norms_of
 from mdclaims.language.pipeline import shared_pipeline
-from mdclaims.language.sentences import SentenceInput
+from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
 from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
 
-# Kinds whose meaning often lies in the heading above them: "Anxiety" under "What TMS treats".
-ITEM_KINDS = frozenset({"list_item", "cell", "link", "button", "alt", "caption"})
 # Seven digits or more with the signs that stand in telephone numbers.
 _TELEPHONE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
 _LENGTHS = (2, 3, 5, 8, 12, 18, 26, 40)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, StrictUndefined
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve
 from sklearn.model_selection import GroupKFold
@@ -22,7 +23,7 @@ from sklearn.model_selection import GroupKFold
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS, label_info
 from mdclaims.model.agreement import agreement
-from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores
+from mdclaims.model.classifier import ClaimClassifier, LabelClassifier, Scores, StanceClassifier
 from mdclaims.model.corpus import SPLITS, CorpusDocument, corpus_digest, read_corpus
 from mdclaims.model.evaluation import (
     GROUP_SENTENCES,
@@ -33,6 +34,7 @@ from mdclaims.model.evaluation import (
     label_matrix,
     mode_figures,
     rounded,
+    stance_figures,
     threshold_row,
     typical_mistakes,
 )
@@ -177,6 +179,7 @@ def fit(
         classifiers.append(LabelClassifier(regression, calibrator))
         out_of_fold[:, column] = classifiers[-1].calibrate(decisions)
     thresholds = choose_thresholds(gold, out_of_fold, settings)
+    stances = [row for document in documents for row in document.stances()]
     return (
         ClaimClassifier(
             labels=LABELS,
@@ -184,10 +187,54 @@ def fit(
             columns=columns,
             classifiers=tuple(classifiers),
             thresholds=thresholds,
+            stances=_fit_stances(matrix, columns, stances, settings),
             vectors=vectors,
         ),
         out_of_fold,
     )
+
+
+def _fit_stances(
+    matrix: sparse.csr_matrix,
+    columns: npt.NDArray[np.int32],
+    stances: Sequence[Mapping[str, str]],
+    settings: TrainingSettings,
+) -> dict[str, StanceClassifier]:
+    """Fit a classifier for each label with sentences of two stances or more.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse.csr_matrix
+        *Shape: (sentences, columns)*
+    columns : array of int32
+        Which features those columns are.
+    stances : sequence of mapping of str to str
+        Each sentence's stance by label; empty where none was judged.
+    settings : TrainingSettings
+    """
+    found: dict[str, StanceClassifier] = {}
+    for label in LABELS:
+        judged = np.flatnonzero([label in row for row in stances])
+        target = np.array([stances[n][label] for n in judged.tolist()])
+        if len(np.unique(target)) < 2:
+            continue
+        part = matrix[judged]
+        used = np.flatnonzero(np.bincount(part.indices, minlength=part.shape[1]) >= settings.minimum_sentences)
+        regression = LogisticRegression(C=settings.inverse_regularisation, solver="lbfgs", max_iter=1000)
+        regression.fit(part[:, used], target)
+        weights, intercepts = regression.coef_, regression.intercept_
+        if len(regression.classes_) == 2:  # scikit-learn keeps the difference of the two alone
+            weights, intercepts = (
+                np.vstack([-weights / 2, weights / 2]),
+                np.concatenate([-intercepts / 2, intercepts / 2]),
+            )
+        found[label] = StanceClassifier(
+            stances=tuple(str(name) for name in regression.classes_),
+            columns=columns[used],
+            weights=weights.T.astype(np.float32),
+            intercepts=intercepts.astype(np.float32),
+        )
+    return found
 
 
 def _regression(settings: TrainingSettings) -> LogisticRegression:
@@ -281,6 +328,7 @@ def _meta(
             "test": mode_figures(test_gold, test_scores, classifier.thresholds),
         },
         "test": evaluate(test, classifier, mode=CARD_MODE, scores=test_scores).to_json(),
+        "stances": stance_figures(fitting, test, classifier),
         "mistakes": [
             asdict(mistake)
             for mistake in typical_mistakes(test, test_gold, test_scores, card_thresholds, count=MISTAKES_SHOWN)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
 from mdclaims.reading.page import Page
-from mdclaims.reports.report import Report, by_label
+from mdclaims.reports.report import Report, by_label, by_priority
 
 SCHEMA_VERSION = 1
 _CONTROLS = re.compile("[\x7f-\x9f]")
@@ -56,7 +57,8 @@ def _page(result: PageResult, report: Report) -> dict[str, Any]:
             "sentences": len(result.sentences),
             "findings": len(result.findings),
             "by_label": counts,
-            "by_priority": {},
+            "claims": len({finding.group for finding in result.findings}),
+            "by_priority": by_priority(result),
         },
     }
 
@@ -89,18 +91,26 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "sentence": finding.sentence,
         "label": finding.label,
         "score": round(finding.score, 4),
-        "stance": None,
-        "priority": None,
-        "reason": None,
-        "group": None,
+        "stance": finding.stance,
+        "priority": finding.priority,
+        "reason": finding.reason,
+        "group": finding.group,
         "fingerprint": finding.fingerprint,
-        "attributes": {},
+        "attributes": _attributes(finding),
         "cues": [{"name": cue.name, "start": cue.start, "end": cue.end, "text": cue.text} for cue in finding.cues],
         "rules": [],
         "suggestions": [],
-        "qualifier": None,
+        "qualifier": asdict(finding.qualifier) if finding.qualifier else None,
         "suppressed": None,
         "explanation": _explanation(finding),
+    }
+
+
+def _attributes(finding: Finding) -> dict[str, Any]:
+    if finding.attributes is None:
+        return {}
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(finding.attributes).items()
     }
 
 

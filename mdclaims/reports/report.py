@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.findings.stance import PRIORITIES
 from mdclaims.labels import label_info
 
 MODE_WORDS: dict[str, str] = {
@@ -75,6 +76,17 @@ def totals_line(report: Report) -> str:
     labelled = sum(bool(entry.labels) for page in report.pages for entry in page.sentences)
     total = sum(len(page.sentences) for page in report.pages)
     return f"All {len(report.pages)} inputs: {labelled:,} of {total:,} sentences carry a label."
+
+
+def by_priority(result: PageResult) -> dict[str, int]:
+    """Return the number of different claims of each priority; a claim that stands in several places counts once."""
+    highest: dict[str, str] = {}
+    for finding in result.findings:
+        known = highest.get(finding.group)
+        if known is None or PRIORITIES.index(finding.priority) < PRIORITIES.index(known):
+            highest[finding.group] = finding.priority
+    counts = Counter(highest.values())
+    return {priority: counts[priority] for priority in PRIORITIES}
 
 
 def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,147 @@
+"""What a sentence does with its label, what follows for a reader's attention, and why, in one plain clause.
+
+The stance comes from the model; priority and reason follow from it by the last section of the guidelines:
+what is put forward stands before what is only noted, and a claim comes first if it is strong, names its
+treatment, and no risk, limit or source stands near it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.labels import label_info
+from mdclaims.language.cues import Cue
+
+PRIORITIES: tuple[str, ...] = ("high", "normal", "info")
+"""The most urgent first."""
+
+CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
+"""The labels that speak of a treatment."""
+# "Treatment", "session" and "programme" name none.
+_NAMELESS = frozenset({"treatment_general", "treatment_test"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What the cues tell of a claim.
+
+    Attributes
+    ----------
+    strength : str
+        "absolute" (a word without exception, a cure), "hedged" or "plain".
+    quantified : bool
+        A share, count or amount of effect stands in it.
+    sourced : bool
+        A source is named in it.
+    about : str
+        "own" for what is offered, "rival" for something set against it.
+    testimonial : bool
+        A patient tells it.
+    serious : bool
+        A condition for which people should see a doctor stands in the sentence or its headings.
+    treatments, conditions : tuple of str
+        Named in the sentence or, if none is, in its headings; as written there.
+    """
+
+    strength: str
+    quantified: bool
+    sourced: bool
+    about: str
+    testimonial: bool
+    serious: bool
+    treatments: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+def attributes(sentence: Sequence[Cue], headings: Sequence[Cue]) -> Attributes:
+    """Return what the cues of a sentence and of its headings tell of a claim."""
+    names = {cue.name for cue in sentence}
+    strength = (
+        "absolute" if names & {"absolute", "cure"} else "hedged" if names & {"hedge", "effect_limit"} else "plain"
+    )
+    return Attributes(
+        strength=strength,
+        quantified="figure" in names,
+        sourced="source" in names,
+        about="rival" if "rival_failure" in names else "own",
+        testimonial="testimonial" in names,
+        serious="serious_condition" in names or any(cue.name == "serious_condition" for cue in headings),
+        treatments=_named(sentence, "treatment_") or _named(headings, "treatment_"),
+        conditions=_named(sentence, "condition_") or _named(headings, "condition_"),
+    )
+
+
+def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
+    """Return the different texts of the lists with this prefix, without those that are part of another."""
+    found = {cue.text.casefold(): cue.text for cue in cues if cue.name.startswith(prefix) and cue.name not in _NAMELESS}
+    return tuple(text for name, text in found.items() if not any(name in other and name != other for other in found))
+
+
+def priority(label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None) -> str:
+    """Return the priority of a finding.
+
+    Parameters
+    ----------
+    label : str
+    stance : str or None
+        None if the model tells none; the finding then counts as put forward.
+    facts : Attributes or None
+        Of efficacy and safety claims; None for the other labels.
+    qualifier : Qualifier or None
+        The nearest in the claim's section.
+    """
+    if stance is not None and stance not in label_info()[label].forward:
+        return "info"
+    if label not in CLAIMS or facts is None:
+        return "high" if stance == "demeans" else "normal"
+    if not facts.treatments or (facts.strength == "hedged" and facts.sourced):
+        return "info"
+    return "high" if _is_strong(facts) and qualifier is None else "normal"
+
+
+def _is_strong(facts: Attributes) -> bool:
+    return facts.strength == "absolute" or (facts.quantified and not facts.sourced) or facts.serious
+
+
+def reason(
+    label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None, cues: Sequence[Cue]
+) -> str:
+    """Return in one plain clause why the finding has its priority."""
+    said = label_info()[label].stances[stance] if stance else label_info()[label].display.lower()
+    if label not in CLAIMS or facts is None:
+        words = _quoted(cues, _FAMILIES[label])
+        return f"{said} ({words})" if words else said
+    if stance is not None and stance not in label_info()[label].forward:
+        return said
+    parts = ["says that something else fails" if facts.about == "rival" and stance == "promotes" else said]
+    if "cure" in {cue.name for cue in cues}:
+        parts.append(f"promises an end of it ({_quoted(cues, {'cure'})})")
+    elif facts.strength == "absolute":
+        parts.append(f"leaves no exception ({_quoted(cues, {'absolute'})})")
+    if facts.quantified and not facts.sourced:
+        parts.append(f"gives a figure without a source ({_quoted(cues, {'figure'})})")
+    if facts.serious:
+        parts.append("about a serious condition")
+    if facts.strength == "hedged" and facts.sourced:
+        parts.append("in careful words and with a source")
+    if not facts.treatments:
+        parts.append("names no treatment")
+    elif qualifier is None and _is_strong(facts):
+        parts.append("no risk, limit or source stands in its section")
+    return ", ".join(parts)
+
+
+_FAMILIES: dict[str, set[str]] = {
+    "stigma_framing": {
+        "slur", "people_as_condition", "suffer", "battle", "failed_person", "blame", "shame", "insulting_looks",
+    },
+    "call_to_action": {"imperative", "invitation", "contact", "offer", "scarcity"},
+}  # fmt: skip
+_MOST_QUOTED = 2
+
+
+def _quoted(cues: Sequence[Cue], names: set[str]) -> str:
+    found = list({cue.text.casefold(): f"“{' '.join(cue.text.split())}”" for cue in cues if cue.name in names}.values())
+    return ", ".join(found[:_MOST_QUOTED])

@@ -1,0 +1,164 @@
+"""stance.py: what the cues tell of a claim, and which priority and reason follow."""
+
+import itertools
+
+import pytest
+
+from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.findings.stance import PRIORITIES, Attributes, attributes, priority, reason
+from mdclaims.labels import LABELS, label_info
+from mdclaims.language.cues import shared_matcher
+from mdclaims.language.pipeline import shared_pipeline
+
+EFFICACY, SAFETY, STIGMA, ACTION = LABELS
+NEAR = Qualifier(sentence=1, kind="risk", sentences_away=1, blocks_away=0, hidden=False)
+
+
+def cues(text):
+    return shared_matcher().find(shared_pipeline().make_doc(text))
+
+
+def facts(text, *headings):
+    return attributes(cues(text), [cue for heading in headings for cue in cues(heading)])
+
+
+@pytest.mark.parametrize(
+    ("text", "strength"),
+    [
+        ("Shockwave always ends heel pain.", "absolute"),
+        ("Shockwave may cure heel pain for good.", "absolute"),
+        ("Shockwave may ease heel pain.", "hedged"),
+        ("Shockwave eases heel pain.", "plain"),
+    ],
+)
+def test_strength(text, strength):
+    assert facts(text).strength == strength
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("It helped 80% of patients.", "quantified"),
+        ("A study published in the Lancet says so.", "sourced"),
+        ("Since my treatment my knee is fine, it changed my life.", "testimonial"),
+        ("Hope for people with Parkinson's disease.", "serious"),
+    ],
+)
+def test_what_the_cues_tell(text, name):
+    assert getattr(facts(text), name) is True
+    assert getattr(facts("We open at nine."), name) is False
+
+
+def test_the_rival():
+    assert facts("Pills only mask the symptoms.").about == "rival"
+    assert facts("Shockwave eases heel pain.").about == "own"
+
+
+def test_treatments_and_conditions_of_the_sentence_stand_before_those_of_the_headings():
+    named = facts("Acupuncture eases migraine.", "Botox for sciatica")
+    assert (named.treatments, named.conditions) == (("Acupuncture",), ("migraine",))
+    inherited = facts("It works.", "Botox for sciatica")
+    assert (inherited.treatments, inherited.conditions) == (("Botox",), ("sciatica",))
+
+
+def test_a_treatment_is_named_once_and_by_its_longest_name():
+    named = facts("Laser hair removal, LASER HAIR REMOVAL and a laser")
+    assert [name.casefold() for name in named.treatments] == ["laser hair removal"]
+
+
+def test_a_word_for_any_treatment_names_none():
+    assert facts("Each treatment session helps.").treatments == ()
+
+
+def test_a_serious_condition_of_the_heading_counts():
+    assert facts("It helps.", "Stem cells for multiple sclerosis").serious
+
+
+CLAIM = Attributes(
+    strength="plain", quantified=False, sourced=False, about="own", testimonial=False, serious=False,
+    treatments=("TMS",), conditions=(),
+)  # fmt: skip
+
+
+def changed(**changes):
+    return Attributes(**{**{name: getattr(CLAIM, name) for name in CLAIM.__dataclass_fields__}, **changes})
+
+
+@pytest.mark.parametrize("label", [EFFICACY, SAFETY])
+@pytest.mark.parametrize(
+    ("claim", "near", "expected"),
+    [
+        (CLAIM, None, "normal"),
+        (changed(strength="absolute"), None, "high"),
+        (changed(strength="absolute"), NEAR, "normal"),
+        (changed(quantified=True), None, "high"),
+        (changed(quantified=True, sourced=True), None, "normal"),
+        (changed(serious=True), None, "high"),
+        (changed(serious=True, strength="absolute", treatments=()), None, "info"),
+        (changed(strength="hedged"), None, "normal"),
+        (changed(strength="hedged", sourced=True), None, "info"),
+        (changed(strength="hedged", serious=True), None, "high"),
+    ],
+)
+def test_priority_of_claims_that_are_put_forward(label, claim, near, expected):
+    assert priority(label, label_info()[label].forward[0], claim, near) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "stance", "expected"),
+    [
+        (STIGMA, "demeans", "high"),
+        (STIGMA, "wording", "normal"),
+        (ACTION, "presses", "normal"),
+        (STIGMA, None, "normal"),
+    ],
+)
+def test_priority_of_the_other_labels(label, stance, expected):
+    assert priority(label, stance, None, None) == expected
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_what_is_only_noted_is_info_however_strong(label):
+    noted = [stance for stance in label_info()[label].stances if stance not in label_info()[label].forward]
+    assert noted
+    strong = changed(strength="absolute", quantified=True, serious=True) if label in (EFFICACY, SAFETY) else None
+    assert {priority(label, stance, strong, None) for stance in noted} == {"info"}
+
+
+def test_every_reason_begins_with_the_stance_and_is_one_line():
+    texts = ["It cures diabetes for 90% of\n patients, guaranteed.", "Addicts suffer.", "Call now, 20% off!", "Hello."]
+    for label, text in itertools.product(LABELS, texts):
+        for stance in label_info()[label].stances:
+            claim = facts(text) if label in (EFFICACY, SAFETY) else None
+            said = reason(label, stance, claim, None, cues(text))
+            assert said.startswith(label_info()[label].stances[stance])
+            assert "\n" not in said
+            assert priority(label, stance, claim, None) in PRIORITIES
+
+
+@pytest.mark.parametrize(
+    ("text", "near", "parts"),
+    [
+        ("TMS cures depression in 90% of patients.", None,
+         ["promises an end of it", "a figure without a source (“%”)", "about a serious condition", "no risk, limit"]),
+        ("TMS always works.", None, ["leaves no exception (“always”)", "no risk, limit or source stands in its"]),
+        ("TMS always works.", NEAR, ["leaves no exception (“always”)"]),
+        ("You will feel better.", None, ["names no treatment"]),
+        ("A study published in JAMA found that TMS may help.", None, ["in careful words and with a source"]),
+    ],
+)  # fmt: skip
+def test_reasons_of_claims(text, near, parts):
+    said = reason(EFFICACY, "promotes", facts(text), near, cues(text))
+    for part in parts:
+        assert part in said
+    assert ("no risk" in said) == any("no risk" in part for part in parts)
+
+
+def test_the_reason_names_a_rival():
+    said = reason(EFFICACY, "promotes", facts("Pills only mask it."), NEAR, [])
+    assert said.startswith("says that something else fails")
+
+
+def test_reasons_quote_the_words():
+    assert reason(STIGMA, "wording", None, None, cues("Tinnitus sufferers")).endswith("(“sufferers”)")
+    assert "“20% off”" not in reason(ACTION, "signposts", None, None, cues("Hello"))
