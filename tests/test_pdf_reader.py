@@ -140,8 +140,8 @@ def test_the_cells_of_a_table():
     pdf = new()
     write(pdf, LONG)
     for left, right in (("Single visit", "£40"), ("Five visits", "£180")):
-        pdf.cell(90, 6, left)
-        pdf.cell(40, 6, right, new_x="LMARGIN", new_y="NEXT")
+        pdf.cell(90, 5, left)
+        pdf.cell(40, 5, right, new_x="LMARGIN", new_y="NEXT")
     assert rows(read(pdf))[1:] == [
         ("Single visit", "cell"),
         ("£40", "cell"),
@@ -209,12 +209,22 @@ def two_lines(first, second, more=""):
         ("a rapid-", "healing wound.", "Rapid healing is what we see.", "a rapid-healing wound."),
         ("a tear-", "proof glove.", "It is tearproof.", "a tearproof glove."),
         ("the Smith-", "Jones method.", "", "the Smith-Jones method."),
+        ("over-the-", "counter drugs.", "", "over-the-counter drugs."),
         ("Monday -", "the best day.", "", "Monday - the best day."),
         ("ther\u00ad", "apy for all.", "", "therapy for all."),
     ],
 )
 def test_words_cut_at_the_end_of_a_line(first, second, more, expected):
     assert two_lines(first, second, more) == expected
+
+
+def test_where_lines_hardly_ever_end_in_a_hyphen_it_belongs_to_its_word():
+    pdf = new()
+    for _ in range(20):
+        write(pdf, LONG * 2)
+    for line in ("Waves run into the tissue around the joint and all the way, in a tear-", "proof glove."):
+        pdf.cell(0, 5, line, new_x="LMARGIN", new_y="NEXT")
+    assert texts(read(pdf))[-1].endswith("in a tear-proof glove.")
 
 
 # --- headers and footers ----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ SPACES = (
     'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math" '
     'xmlns:v="urn:schemas-microsoft-com:vml"'
 )
+PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
@@ -107,11 +108,11 @@ def package(*body, parts=(), settings="", core=None, extra=None):
         kind = "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties"
         top.append(("c", kind, "docProps/core.xml"))
     entry = '<Relationship Id="{}" Type="{}" Target="{}"/>'
-    files["_rels/.rels"] = f"<Relationships>{''.join(entry.format(*row) for row in top)}</Relationships>"
+    files["_rels/.rels"] = f"<Relationships {PACKAGE}>{''.join(entry.format(*row) for row in top)}</Relationships>"
     rows = [entry.format(name, f"{OFFICE}/{kind}", file) for name, kind, file in relationships]
     # As LibreOffice writes a link within the page: it leads to no part.
     rows.append(entry.format("x", f"{OFFICE}/hyperlink", "#"))
-    files["word/_rels/document.xml.rels"] = f"<Relationships>{''.join(rows)}</Relationships>"
+    files["word/_rels/document.xml.rels"] = f"<Relationships {PACKAGE}>{''.join(rows)}</Relationships>"
     files |= extra or {}
     return archive(files)
 

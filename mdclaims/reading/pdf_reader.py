@@ -36,6 +36,7 @@ _SAME_LINE = 0.45
 _USUAL_PITCH = 1.5
 _LOOSEST_PITCH = 2.6
 _PITCH_SLACK = 1.12
+_SAME_PITCH = 0.05
 _TELLING_PITCHES = 3
 # Headings are larger than the body text by this factor, or bold where it is not, and short.
 _HEADING_RATIO = 1.12
@@ -44,6 +45,10 @@ _BOLD_HEADING_WORDS = 16
 _DEEPEST = 6
 # A block of pieces with a neighbour in their line is a table cell up to this many lines, else a column.
 _CELL_LINES = 2
+# Pieces shorter than this, one below the other and each with a neighbour, are cells of different rows.
+_CELL_CHARACTERS = 30
+# From this share of lines with a hyphen at their end on, the program that wrote the file cuts words.
+_CUTTING_SHARE = 0.02
 # Two lines that fill this share of their paragraph's width show that it is the column's.
 _FULL_LINE = 0.9
 # The white space before a word, in sizes, with some slack.
@@ -74,7 +79,7 @@ _ENDS_SENTENCE = re.compile(r"[.!?:;…][\"'”’)\]*]*$")
 _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,6}")
 # A word cut at a line's end; PDFium does not tell a soft hyphen from a hard one.
-_CUT = re.compile(r"(?P<start>[^\W\d_]+)(?P<hyphen>[-\u2010\u00ad])$")
+_CUT = re.compile(r"(?<![-\u2010])\b(?P<start>[^\W\d_]+)(?P<hyphen>[-\u2010\u00ad])$")
 _WORD_START = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 # What PDFium gives for a hyphen at a line's end.
@@ -115,7 +120,7 @@ def read_pdf(data: bytes, builder: PageBuilder, *, limits: Limits) -> tuple[str 
         )
     running = _Running(sheets)
     look = _Look([line for sheet in sheets for line in sheet.lines if not running.holds(line)])
-    words = _whole_words([line.text.lower() for sheet in sheets for line in sheet.lines])
+    spelling = _Spelling([line for sheet in sheets for line in sheet.lines])
     notes = _coverage(sheets)
     blocks: list[_Block] = []
     for sheet in sheets:
@@ -124,13 +129,13 @@ def read_pdf(data: bytes, builder: PageBuilder, *, limits: Limits) -> tuple[str 
             notes.append(f"page {sheet.number} has {len(found):,} pieces of text, read in the order of the file")
         blocks += found if len(found) > _MOST_SORTED else _in_reading_order(found)
     blocks = _across_pages(blocks, look)
-    headings = [_text(block.lines, words) for block in blocks if look.level(block) is not None]
+    headings = [spelling.join(block.lines) for block in blocks if look.level(block) is not None]
     title = " ".join(title.split())
     if title.casefold() not in {heading.casefold() for heading in headings}:
         builder.add([Fragment(title)], kind="title", region="metadata")
     for region, parts in (("header", None), ("main", blocks), ("footer", None)):
         for block in _blocks(running.shown[region], look) if parts is None else parts:
-            _add_block(block, builder, look, words, region)
+            _add_block(block, builder, look, spelling, region)
     return title or (headings[0] if headings else None), notes
 
 
@@ -466,7 +471,7 @@ def _blocks(lines: Sequence[_Line], look: _Look) -> list[_Block]:
     runs: list[list[_Line]] = []
     for line in lines:
         for run in reversed(runs[-_OPEN_BLOCKS:]):
-            if _same_column(run[-1], line) and 0 < run[-1].baseline - line.baseline <= look.pitch(line.size):
+            if _same_column(run[-1], line) and 0 < run[-1].baseline - line.baseline <= _LOOSEST_PITCH * line.size:
                 run.append(line)
                 break
         else:
@@ -475,7 +480,37 @@ def _blocks(lines: Sequence[_Line], look: _Look) -> list[_Block]:
     for line in lines:
         if not line.beside:
             columns[_edge(line)] = max(columns.get(_edge(line), line.right), line.right)
-    return [block for run in runs for block in _paragraphs(run, look, columns)]
+    blocks = [block for run in runs for part in _close_lines(run, look) for block in _paragraphs(part, look, columns)]
+    order = {line: n for n, line in enumerate(lines)}
+    return sorted(blocks, key=lambda block: order[block.lines[0]])
+
+
+def _close_lines(run: Sequence[_Line], look: _Look) -> Iterator[Sequence[_Line]]:
+    """Split lines one below the other where the space between them is more than a line's.
+
+    It is a line's if it is what is usual in the document, if a sentence goes on across it, or if it equals such
+    a one right before or after it: each paragraph can have a spacing of its own.
+    """
+    pitches = [above.baseline - below.baseline for above, below in pairwise(run)]
+    close = [
+        pitch <= look.pitch(below.size) or _goes_on_in(above, below)
+        for pitch, (above, below) in zip(pitches, pairwise(run), strict=True)
+    ]
+    for numbers, step in ((range(1, len(close)), -1), (range(len(close) - 2, -1, -1), 1)):
+        for n in numbers:
+            beside = pitches[n + step]
+            close[n] = close[n] or (close[n + step] and abs(pitches[n] - beside) <= _SAME_PITCH * beside)
+    start = 0
+    for n, joined in enumerate(close, start=1):
+        if not joined:
+            yield run[start:n]
+            start = n
+    yield run[start:]
+
+
+def _goes_on_in(above: _Line, below: _Line) -> bool:
+    """True if a sentence of one line goes on in the next."""
+    return below.text[0].islower() and not _ENDS_SENTENCE.search(above.text)
 
 
 def _paragraphs(run: Sequence[_Line], look: _Look, columns: Mapping[_Edge, float]) -> Iterator[_Block]:
@@ -485,11 +520,10 @@ def _paragraphs(run: Sequence[_Line], look: _Look, columns: Mapping[_Edge, float
     apart = len(breaks) > 1 and 2 * sum(breaks) >= len(breaks) and not look.is_large(run[0])
     current: list[_Line] = [run[0]]
     for n, line in enumerate(run[1:]):
-        goes_on = line.text[0].islower() and not _ENDS_SENTENCE.search(run[n].text)
         new = (
             _BULLET.match(line.text) is not None
             or (_WEAK_BULLET.match(line.text) is not None and (breaks[n] or _is_listed(current[0])))
-            or (not goes_on and (apart or _begins_paragraph(run, n + 1, early=breaks[n], look=look)))
+            or (not _goes_on_in(run[n], line) and (apart or _begins_paragraph(run, n + 1, early=breaks[n], look=look)))
         )
         if new:
             yield _Block(tuple(current), _is_listed(current[0]))
@@ -523,6 +557,8 @@ def _begins_paragraph(run: Sequence[_Line], n: int, *, early: bool, look: _Look)
 def _ends_early(run: Sequence[_Line], n: int, columns: Mapping[_Edge, float]) -> bool:
     """True if the first word of the next line would have fitted into this one, so that the line end is meant."""
     line, following = run[n], run[n + 1]
+    if line.beside and following.beside and len(line.text) < _CELL_CHARACTERS:
+        return True
     left, right = min(each.left for each in run), max(each.right for each in run)
     # A paragraph's full lines tell how wide its column is; other lines borrow from those that begin where they do.
     full = sum(each.right - each.left >= _FULL_LINE * (right - left) for each in run)
@@ -587,8 +623,7 @@ def _goes_on(before: _Block, block: _Block, look: _Look) -> bool:
         and not block.listed
         and not last.beside
         and not first.beside
-        and first.text[0].islower()
-        and not _ENDS_SENTENCE.search(last.text)
+        and _goes_on_in(last, first)
         and look.level(before) is None
     )
 
@@ -596,56 +631,67 @@ def _goes_on(before: _Block, block: _Block, look: _Look) -> bool:
 # --- blocks to text -------------------------------------------------------------------------------------------
 
 
-def _text(lines: Sequence[_Line], words: frozenset[str]) -> str:
-    """Join lines, and the words that were cut at their ends."""
-    text = lines[0].text
-    for line in lines[1:]:
-        cut = _CUT.search(text)
-        rest = _WORD_START.match(line.text)
-        if cut is None or rest is None or not rest.group()[0].islower():
-            # A hyphen before a capital or a number is a hyphen: "X-ray", "COVID-\n19".
-            text += line.text if re.search(r"\w[-\u2010]$", text) else f" {line.text}"
-        elif _is_compound(cut, rest.group(), words):
-            text += line.text
-        else:
-            text = text[: cut.start("hyphen")] + line.text
-    return text
+class _Spelling:
+    """How the document spells, to tell a hyphen that belongs to a word from one that cuts it at a line's end.
 
-
-def _whole_words(lines: Sequence[str]) -> frozenset[str]:
-    """Return the words and compounds of lower-case lines, without the halves that stand at their ends."""
-    words: set[str] = set()
-    was_cut = False
-    for line in lines:
-        cut = _CUT.search(line)
-        found = _WORD.findall(line[: cut.start()] if cut else line)
-        words.update(found[1:] if was_cut else found)
-        was_cut = cut is not None
-    return frozenset(words)
-
-
-def _is_compound(cut: re.Match[str], rest: str, words: frozenset[str]) -> bool:
-    """Return whether the hyphen at a line's end belongs to the word ("drug-free") and was not put in to cut it.
-
-    The document itself is the dictionary: one of both forms elsewhere in it decides, then whether both halves
-    are words of their own.
+    The document itself is the dictionary. Where it has neither form, both halves being words of their own speak
+    for a compound ("drug-free"), and so does a document that hardly ever ends a line with a hyphen: one whose
+    program cuts words does so all the time.
     """
-    start, rest = cut.group("start").lower(), rest.lower()
-    if start + rest in words:
-        return False
-    return f"{start}-{rest}" in words or rest in _COMPOUND_ENDS or start in _COMPOUND_STARTS or {start, rest} <= words
+
+    def __init__(self, lines: Sequence[_Line]) -> None:
+        """Collect the words of `lines`, without the halves that stand at their ends."""
+        self._words: set[str] = set()
+        cuts = 0
+        was_cut = False
+        for line in lines:
+            text = line.text.lower()
+            cut = _CUT.search(text)
+            found = _WORD.findall(text[: cut.start()] if cut else text)
+            self._words.update(found[1:] if was_cut else found)
+            was_cut = cut is not None
+            cuts += was_cut
+        self._cuts_words = cuts >= _CUTTING_SHARE * len(lines)
+
+    def is_compound(self, start: str, rest: str) -> bool:
+        """Return whether the halves of a word, in lower case, belong together with a hyphen."""
+        if start + rest in self._words:
+            return False
+        return (
+            f"{start}-{rest}" in self._words
+            or start in _COMPOUND_STARTS
+            or rest in _COMPOUND_ENDS
+            or {start, rest} <= self._words
+            or not self._cuts_words
+        )
+
+    def join(self, lines: Sequence[_Line]) -> str:
+        """Return the text of lines, their cut words put together."""
+        text = lines[0].text
+        for line in lines[1:]:
+            cut = _CUT.search(text)
+            rest = _WORD_START.match(line.text)
+            if cut is None or rest is None or not rest.group()[0].islower():
+                # A hyphen before a capital or a number is a hyphen: "Smith-\nJones", "COVID-\n19".
+                text += line.text if re.search(r"\w[-\u2010]$", text) else f" {line.text}"
+            elif self.is_compound(cut.group("start").lower(), rest.group().lower()):
+                text += line.text
+            else:
+                text = text[: cut.start("hyphen")] + line.text
+        return text
 
 
 # Halves of the compounds of the trade, for documents that are too short to tell.
 _COMPOUND_STARTS = frozenset("non self well drug pain long short high low all anti one two three side pre post".split())
 _COMPOUND_ENDS = frozenset(
     "free based related term care up in on off looking lasting known trained led approved proven friendly old "
-    "year week month day minute hour time invasive surgical surgery effective specific tailored".split()
+    "year week month day minute hour time invasive surgical surgery effective specific tailored oriented focused "
+    "driven".split()
 )
 
 
-def _add_block(block: _Block, builder: PageBuilder, look: _Look, words: frozenset[str], region: str) -> None:
-    text = _text(block.lines, words)
+def _add_block(block: _Block, builder: PageBuilder, look: _Look, spelling: _Spelling, region: str) -> None:
+    text = spelling.join(block.lines)
     level = look.level(block) if region == "main" else None
     kind = "paragraph"
     if level is not None:
