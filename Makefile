@@ -48,7 +48,7 @@ bench: $(VENV)/.installed
 # Needs uv; the lock holds versions and hashes for every platform, and no address of a registry.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	  --all-extras pyproject.toml requirements/dev.in --output-file requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) $(DEMO) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

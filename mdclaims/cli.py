@@ -52,6 +52,8 @@ class InputFormat(StrEnum):
     text = "text"
     markdown = "markdown"
     html = "html"
+    docx = "docx"
+    pdf = "pdf"
 
 
 class Mode(StrEnum):
@@ -102,7 +104,9 @@ def root(
 def check_command(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH | -]...", help="Files (.txt .md .html .htm), folders, or - for standard input."),
+        typer.Argument(
+            metavar="[PATH | -]...", help="Files (.txt .md .html .htm .docx .pdf), folders, or - for standard input."
+        ),
     ] = None,
     format: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the report.")] = ReportFormat.text,
     output: Annotated[
@@ -203,7 +207,7 @@ def _expand(paths: list[str]) -> tuple[list[Path | None], list[InputError]]:
                 errors.append(
                     InputError(
                         replace_unencodable(name),
-                        "holds no file that check reads (.txt .md .html .htm); pass another folder",
+                        "holds no file that check reads (.txt .md .html .htm .docx .pdf); pass another folder",
                     )
                 )
         elif not _exists(path):
@@ -262,10 +266,10 @@ def _check(
 def _screen(screener: Screener, path: Path | None, as_format: InputFormat) -> PageResult:
     if path is not None:
         return screener.screen_file(path)
-    from mdclaims.reading import read_bytes
+    from mdclaims.reading import read_bytes, read_stream
 
     limits = screener.settings.limits
-    data = sys.stdin.buffer.read(limits.max_bytes + 1)
+    data = read_stream(sys.stdin.buffer, format=as_format.value, limits=limits)
     return screener.screen_page(read_bytes(data, source="standard input", format=as_format.value, limits=limits))
 
 

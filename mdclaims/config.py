@@ -18,7 +18,7 @@ from mdclaims.reading import Limits
 MODES: tuple[str, ...] = ("balanced", "edit", "screen")
 
 _LARGEST = 2**40
-_LIMIT_KEYS = ("max_bytes", "max_chars", "max_depth")
+_LIMIT_KEYS = ("max_bytes", "max_document_bytes", "max_unpacked_bytes", "max_chars", "max_depth")
 KEYS: tuple[str, ...] = ("mode", "labels", *_LIMIT_KEYS)
 
 

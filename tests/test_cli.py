@@ -12,7 +12,9 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import docx
 import pytest
+from fpdf import FPDF
 from helpers import (
     ACTION,
     EFFICACY,
@@ -206,7 +208,7 @@ def test_version(capsys):
         (["check", "x.txt", "--mode", "strict"], "'strict' is not one of"),
         (["check", "x.txt", "--format", "pdf"], "'pdf' is not one of"),
         (["check", "x.txt", "--fail-on", "always"], "'always' is not one of"),
-        (["check", "-", "--as", "pdf"], "'pdf' is not one of"),
+        (["check", "-", "--as", "odt"], "'odt' is not one of"),
         (["check", "x.txt", "--output"], "requires an argument"),
         (["evaluate"], "Missing argument"),
     ],
@@ -273,7 +275,9 @@ def test_a_missing_file_beside_a_good_one(drafts, capsys):
         ("blank.txt", b" \n ", "is empty"),
         ("program.txt", bytes(range(256)), "binary"),
         ("paper.txt", b"%PDF-1.7 x", "is a PDF"),
-        ("draft.docx", b"x", "unknown suffix '.docx'"),
+        ("draft.doc", b"x", "unknown suffix '.doc'"),
+        ("draft.docx", b"x", "is no Word document"),
+        ("paper.pdf", b"x", "is damaged or no PDF"),
         ("script.html", b"<script>x</script>", "holds no text"),
     ],
 )
@@ -469,6 +473,76 @@ def test_the_width_of_the_terminal_is_kept(drafts, capsys, monkeypatch):
     run(["check", "a.txt"])
     lines = capsys.readouterr().out.splitlines()
     assert 40 < max(map(len, lines)) <= 50
+
+
+def word_file(text):
+    document = docx.Document()
+    document.add_paragraph(text)
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def pdf_file(*texts):
+    pdf = FPDF()
+    pdf.set_font("helvetica", size=11)
+    for text in texts:
+        pdf.add_page()
+        pdf.cell(0, 6, text)
+    return bytes(pdf.output())
+
+
+def test_word_files_and_pdfs_of_a_folder(drafts, capsys):
+    folder = drafts / "leaflets"
+    folder.mkdir()
+    (folder / "a.docx").write_bytes(word_file("The laser [e90] heals."))
+    (folder / "b.PDF").write_bytes(pdf_file("Hello there.", "The wave [e80] heals."))
+    (folder / "c.pdf").write_bytes(b"%PDF-1.7 broken")
+    assert run(["check", "leaflets", "-f", "json"]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert [(page["source"], page["encoding"]) for page in report["pages"]] == [
+        (str(Path("leaflets/a.docx")), "docx"),
+        (str(Path("leaflets/b.PDF")), "pdf"),
+    ]
+    word, pdf = ([entry for entry in page["sentences"] if entry["labels"]] for page in report["pages"])
+    assert [(entry["block"]["page"], entry["source_start"], entry["source_end"]) for entry in word] == [(None, 0, 22)]
+    assert [(entry["block"]["page"], entry["source_start"]) for entry in pdf] == [(2, None)]
+    assert report["errors"][0]["error"] == "is damaged or no PDF; save or export it again"
+
+
+def test_the_reports_name_the_pages_of_a_pdf(drafts, capsys):
+    (drafts / "b.pdf").write_bytes(pdf_file("Hello there. Good day.", "The wave [e80] heals."))
+    assert run(["check", "b.pdf"]) == 1
+    out = capsys.readouterr().out
+    assert re.findall(r"^ *(page \d|Hello|.*heals)", out, re.MULTILINE)[0] == "page 1"
+    assert out.index("page 1") < out.index("Hello") < out.index("page 2") < out.index("heals")
+    assert run(["check", "b.pdf", "-f", "html"]) == 1
+    tree = LexborHTMLParser(capsys.readouterr().out)
+    assert [" ".join(node.text().split()) for node in tree.css(".place")] == ["paragraph, main text, page 2"]
+
+
+@pytest.mark.parametrize("format", ["docx", "pdf"])
+def test_documents_on_standard_input(drafts, capsys, monkeypatch, format):
+    make = {"docx": word_file, "pdf": pdf_file}[format]
+    give_stdin(monkeypatch, make("The laser [e90] heals."))
+    assert run(["check", "-", "--as", format]) == 1
+    assert "The laser [e90] heals." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("format", "module", "extra"), [("docx", "word_reader", "word"), ("pdf", "pdf_reader", "pdf")])
+def test_a_missing_extra_is_wrong_usage(drafts, capsys, monkeypatch, format, module, extra):
+    monkeypatch.setitem(sys.modules, f"mdclaims.reading.{module}", None)
+    (drafts / f"a.{format}").write_bytes(b"x")
+    assert run(["check", f"a.{format}"]) == 2
+    assert f'pip install "mdclaims[{extra}]"' in one_line(capsys.readouterr().err)
+
+
+def test_the_help_loads_no_reader():
+    script = (
+        "import sys; from mdclaims.cli import run; run(['check', '--help']);"
+        "print(sorted({'docx', 'lxml', 'pypdfium2', 'spacy', 'selectolax'} & set(sys.modules)))"
+    )
+    assert run_python("-c", script).stdout.splitlines()[-1] == b"[]"
 
 
 # --- output -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mdclaims.errors import ExitCode, ReadError
+from mdclaims.errors import ExitCode, ReadError, UsageError
 from mdclaims.reading import FORMATS, Limits, format_of, read_bytes, read_page
 from mdclaims.reading.page import KINDS, REGIONS
 
@@ -41,7 +42,9 @@ def refusal(data, format="text", **limits):
         ("a.html", "html"),
         ("a.HTM", "html"),
         ("a.b.txt", "text"),
-        ("a.docx", None),
+        ("a.docx", "docx"),
+        ("a.PDF", "pdf"),
+        ("a.doc", None),
         ("a", None),
         (".txt", None),
     ],
@@ -66,12 +69,12 @@ def test_the_suffix_chooses_the_reader(tmp_path, suffix, kind):
     assert [block.kind for block in read_page(path).blocks] == [kind]
 
 
-@pytest.mark.parametrize("name", ["a.docx", "a", "a.md\n", "a.t\nxt"])
+@pytest.mark.parametrize("name", ["a.doc", "a", "a.md\n", "a.t\nxt"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path, name):
     with pytest.raises(ReadError, match="unknown suffix") as caught:
         read_page(tmp_path / name)
     assert "\n" not in str(caught.value)
-    assert len(FORMATS) == 5
+    assert len(FORMATS) == 7
     assert all(suffix in str(caught.value) for suffix in FORMATS)
 
 
@@ -132,7 +135,40 @@ def test_max_chars(format):
 
 
 def test_the_default_limits():
-    assert Limits() == Limits(max_bytes=20_000_000, max_chars=5_000_000, max_depth=2_000)
+    assert Limits() == Limits(
+        max_bytes=20_000_000,
+        max_document_bytes=200_000_000,
+        max_unpacked_bytes=100_000_000,
+        max_chars=5_000_000,
+        max_depth=2_000,
+    )
+
+
+@pytest.mark.parametrize("format", ["docx", "pdf"])
+def test_documents_have_a_limit_of_their_own(format, tmp_path, monkeypatch):
+    limits = Limits(max_bytes=10, max_document_bytes=20)
+    with pytest.raises(ReadError, match="has over 20 bytes, over the limit max_document_bytes = 20"):
+        read_bytes(b"x" * 21, source="", format=format, limits=limits)
+    path = tmp_path / f"a.{format}"
+    path.write_bytes(b"x" * 30)
+    monkeypatch.delattr(Path, "open")
+    with pytest.raises(ReadError, match="has 30 bytes, over the limit max_document_bytes = 20"):
+        read_page(path, limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("format", "package", "name"),
+    [("docx", "docx.opc.constants", "reading Word files"), ("pdf", "pypdfium2", "reading PDFs")],
+)
+def test_a_missing_extra_is_told_in_one_line(format, package, name, monkeypatch):
+    reader = {"docx": "mdclaims.reading.word_reader", "pdf": "mdclaims.reading.pdf_reader"}[format]
+    monkeypatch.delitem(sys.modules, reader, raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    extra = {"docx": "word", "pdf": "pdf"}[format]
+    with pytest.raises(UsageError) as caught:
+        read_bytes(b"x", source="", format=format)
+    assert str(caught.value) == f'{name} needs an extra; install it with: pip install "mdclaims[{extra}]"'
+    assert caught.value.exit_code is ExitCode.USAGE
 
 
 # --- what is no text ------------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ class Screener:
         ------
         ReadError
             If it cannot be read.
+        UsageError
+            If reading it needs an extra that is not installed.
         """
         return self.screen_page(read_page(path, limits=self.settings.limits))
 

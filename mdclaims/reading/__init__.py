@@ -8,36 +8,23 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from mdclaims.errors import ReadError
+from mdclaims.errors import ReadError, UsageError
+from mdclaims.reading.limits import Limits, over_limit
 from mdclaims.reading.page import Block, Page, PageBuilder, replace_unencodable
 
-__all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_page"]
+__all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_page", "read_stream"]
 
-FORMATS: dict[str, str] = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+FORMATS: dict[str, str] = {
+    ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html",
+    ".docx": "docx", ".pdf": "pdf",
+}  # fmt: skip
 """File suffixes and the formats they stand for."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is too much to read; over a limit nothing is read, so that nothing is cut silently.
-
-    Attributes
-    ----------
-    max_bytes : int
-        Bytes of a text, Markdown or HTML file.
-    max_chars : int
-        Code points of a decoded page.
-    max_depth : int
-        Nested HTML elements. Deep nesting costs quadratic time in parsing and memory in selectors; real pages
-        have some dozens of levels, and browsers stop at 512.
-    """
-
-    max_bytes: int = 20_000_000
-    max_chars: int = 5_000_000
-    max_depth: int = 2_000
+_EXTRAS = {"docx": ("Word files", "word"), "pdf": ("PDFs", "pdf")}
+"""The formats that are documents of bytes, not of text: their name, and the extra that reads them."""
 
 
 def format_of(path: Path) -> str | None:
@@ -51,7 +38,9 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
     Raises
     ------
     ReadError
-        If the file is missing, unreadable, empty, binary, over a limit or of an unknown suffix.
+        If the file is missing, unreadable, empty, damaged, over a limit or of an unknown suffix.
+    UsageError
+        If reading its format needs an extra that is not installed.
     """
     limits = limits or Limits()
     kind = format_of(path)
@@ -60,15 +49,22 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
         raise ReadError(f"unknown suffix {path.suffix!r}; mdclaims reads {known}: export it as one of these")
     try:
         size = path.stat().st_size
+        key, most = _size_limit(kind, limits)
         # Checked before reading, so that a huge file never enters memory; devices and pipes have no size.
-        if path.is_file() and size > limits.max_bytes:
-            raise _over("max_bytes", size, limits.max_bytes, "bytes")
+        if path.is_file() and size > most:
+            raise over_limit(key, size, most, "bytes")
         with path.open("rb") as stream:
-            data = stream.read(limits.max_bytes + 1)
+            data = read_stream(stream, format=kind, limits=limits)
     except (OSError, ValueError) as error:  # ValueError: a path with NUL in it
         reason = getattr(error, "strerror", None) or error
         raise ReadError(f"cannot be read ({reason}); check the path and its permissions") from error
     return read_bytes(data, source=str(path), format=kind, limits=limits)
+
+
+def read_stream(stream: BinaryIO, *, format: str, limits: Limits) -> bytes:
+    """Read a document's bytes, no further than one byte over its limit, so that `read_bytes` refuses it."""
+    _, most = _size_limit(format, limits)
+    return stream.read(most + 1)
 
 
 def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None = None) -> Page:
@@ -81,25 +77,51 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     source : str
         What to call it in reports.
     format : str
-        "text", "markdown" or "html".
+        "text", "markdown", "html", "docx" or "pdf".
     limits : Limits, optional
 
     Raises
     ------
     ReadError
-        If it is empty, binary or over a limit.
+        If it is empty, binary where text is expected, damaged, or over a limit.
+    UsageError
+        If reading the format needs an extra that is not installed.
     """
     limits = limits or Limits()
-    if len(data) > limits.max_bytes:
-        raise _over("max_bytes", len(data), limits.max_bytes, "bytes")
+    key, most = _size_limit(format, limits)
+    if len(data) > most:
+        raise over_limit(key, len(data), most, "bytes", more=len(data) == most + 1)
     if not data.strip():
         raise ReadError("is empty; check the file, or save the page again")
+    builder = PageBuilder()
+    if format in _EXTRAS:
+        title, encoding, notes = _add_document(data, builder, format, limits)
+    else:
+        title, encoding, notes = _add_text(data, builder, format, limits)
+    page = builder.build(
+        source=source, sha256=hashlib.sha256(data).hexdigest(), title=title, encoding=encoding, notes=notes
+    )
+    if not page.blocks:
+        advice = "export it anew" if format in _EXTRAS else "if a script writes the page, save it from the browser"
+        raise ReadError(f"holds no text that a reader would see; {advice}")
+    return page
+
+
+def _size_limit(format: str, limits: Limits) -> tuple[str, int]:
+    """Return the key and the value of the limit for the bytes of a document."""
+    key = "max_document_bytes" if format in _EXTRAS else "max_bytes"
+    return key, getattr(limits, key)
+
+
+# The readers are imported where they are used: `--help` and the other formats need none of them.
+
+
+def _add_text(data: bytes, builder: PageBuilder, format: str, limits: Limits) -> tuple[str | None, str, list[str]]:
+    """Add the blocks of text, Markdown or HTML; return title, encoding and notes."""
     text, encoding, notes = _decode(data, is_html=format == "html")
     if len(text) > limits.max_chars:
-        raise _over("max_chars", len(text), limits.max_chars, "characters")
+        raise over_limit("max_chars", len(text), limits.max_chars, "characters")
     text = replace_unencodable(text.replace("\r\n", "\n").replace("\r", "\n") if format != "html" else text)
-    builder = PageBuilder()
-    # The parsers are imported where they are used: `--help` and the other formats need none of them.
     if format == "html":
         from mdclaims.reading.html_reader import read_html
 
@@ -112,19 +134,21 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
         from mdclaims.reading.text_reader import read_text
 
         title = read_text(text, builder)
-    page = builder.build(
-        source=source, sha256=hashlib.sha256(data).hexdigest(), title=title, encoding=encoding, notes=notes
-    )
-    if not page.blocks:
-        raise ReadError("holds no text that a reader would see; if a script writes the page, save it from the browser")
-    return page
+    return title, encoding, notes
 
 
-def _over(key: str, value: int, limit: int, unit: str) -> ReadError:
-    shown = f"over {limit:,}" if value == limit + 1 else f"{value:,}"
-    return ReadError(
-        f"has {shown} {unit}, over the limit {key} = {limit:,}; raise {key} in the configuration to read it"
-    )
+def _add_document(data: bytes, builder: PageBuilder, format: str, limits: Limits) -> tuple[str | None, str, list[str]]:
+    """Add the blocks of a Word document or PDF; return title, the format in place of an encoding, and notes."""
+    name, extra = _EXTRAS[format]
+    try:
+        if format == "docx":
+            from mdclaims.reading.word_reader import read_word as read
+        else:
+            from mdclaims.reading.pdf_reader import read_pdf as read
+    except ImportError as error:
+        raise UsageError(f'reading {name} needs an extra; install it with: pip install "mdclaims[{extra}]"') from error
+    title, notes = read(data, builder, limits=limits)
+    return title, format, notes
 
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -136,8 +160,15 @@ _DECLARATION_WINDOW = 4096
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_SHARE = 0.02
 _BINARY_MINIMUM = 3  # a stray control character in a short draft is no program
-_MAGIC = {b"%PDF-": "a PDF", b"PK\x03\x04": "a zip archive or Word file", b"\x89PNG": "a PNG image",
-          b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"\x1f\x8b": "gzip data"}  # fmt: skip
+_EXPORT = "export it as HTML, Markdown or plain text first"
+_MAGIC = {
+    b"%PDF-": ("a PDF", "name it .pdf, or pass --as pdf"),
+    b"PK\x03\x04": ("a zip archive or Word file", "name a Word file .docx, or pass --as docx"),
+    b"\x89PNG": ("a PNG image", _EXPORT),
+    b"\xff\xd8\xff": ("a JPEG image", _EXPORT),
+    b"GIF8": ("a GIF image", _EXPORT),
+    b"\x1f\x8b": ("gzip data", _EXPORT),
+}
 
 
 def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
@@ -154,9 +185,9 @@ def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
                 raise ReadError(
                     f"begins with a {name} mark but is not valid {name} ({error.reason}); save it again as UTF-8"
                 ) from error
-    for magic, what in _MAGIC.items():
+    for magic, (what, advice) in _MAGIC.items():
         if data.startswith(magic):
-            raise ReadError(f"is {what}, not text; export it as HTML, Markdown or plain text first")
+            raise ReadError(f"is {what}, not text; {advice}")
     if len(_CONTROL.findall(data)) > max(_BINARY_SHARE * len(data), _BINARY_MINIMUM):
         utf16 = _utf16_without_mark(data)
         if utf16 is None:

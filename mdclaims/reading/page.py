@@ -47,7 +47,7 @@ class Segment:
     start : int
         Where it begins in ``Page.text``.
     source_start : int
-        Where it begins in the decoded source.
+        Where it begins in the decoded source; ``word_reader`` says what that is for Word.
     length : int
         Its length in code points, the same on both sides.
     """
@@ -79,6 +79,8 @@ class Block:
         A CSS selector of the element (HTML only).
     heading_path : tuple of str
         The headings above it in its region, outermost first; a heading's own text is not in its path.
+    page : int or None
+        Number of the printed page that it begins on, from 1 (PDF only).
     """
 
     index: int
@@ -90,6 +92,7 @@ class Block:
     hidden: bool
     selector: str | None
     heading_path: tuple[str, ...]
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +108,13 @@ class Page:
     title : str or None
         The document's title, if it has one.
     encoding : str
-        The encoding that the bytes were decoded with.
+        The encoding that the bytes were decoded with; the format's name for Word and PDF.
     text : str
         All visible text; blocks are separated by one blank line.
     blocks : tuple of Block
         In reading order; they cover all of `text` that is not white space.
     segments : tuple of Segment
-        Sorted by `start`; empty where the format gives no source offsets (HTML).
+        Sorted by `start`; empty where the format gives no source offsets (HTML, PDF).
     notes : tuple of str
         What a user should know about the reading ("declared UTF-8, read as windows-1252").
     """
@@ -277,6 +280,7 @@ class PageBuilder:
         level: int | None = None,
         hidden: bool = False,
         selector: str | None = None,
+        page: int | None = None,
     ) -> str:
         """Add one block and return its folded text; nothing is added if no visible character is left."""
         text, segments = fold_white_space(fragments)
@@ -295,6 +299,7 @@ class PageBuilder:
                 hidden=hidden,
                 selector=selector,
                 heading_path=path,
+                page=page,
             )
         )
         self._segments += [Segment(start + at, source, length) for at, source, length in segments]

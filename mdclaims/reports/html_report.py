@@ -205,6 +205,8 @@ def _groups(
 def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
     sentence, block = entry.sentence, entry.sentence.block
     place = [_KIND_WORDS[block.kind], _REGION_WORDS[block.region]]
+    if block.page is not None:
+        place.append(f"page {block.page}")
     if sentence.quoted:
         place.append("in quotation marks")
     if block.hidden:

@@ -80,6 +80,7 @@ def _sentence(entry: ScoredSentence, page: Page) -> dict[str, Any]:
             "hidden": block.hidden,
             "selector": block.selector,
             "heading_path": list(block.heading_path),
+            "page": block.page,
         },
         "labels": list(entry.labels),
         "scores": {label: round(score, 4) for label, score in entry.scores.items()},

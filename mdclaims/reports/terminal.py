@@ -94,17 +94,24 @@ def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType
 
 
 def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
-    """Yield (margin, text, reasons, block): each labelled sentence a row, unlabelled neighbours together."""
+    """Yield (margin, text, reasons, block): each labelled sentence a row, unlabelled neighbours together.
+
+    Where another page of a PDF begins, a row of its own says so in the margin.
+    """
     findings: dict[int, list[Finding]] = {}
     for finding in result.findings:
         findings.setdefault(finding.sentence, []).append(finding)
     pending: list[str] = []
     last: Block | None = None
+    page: int | None = None
     for n, entry in enumerate(result.sentences):
         block = entry.sentence.block
         if pending and (entry.labels or block is not last):
             yield Text(), _plain(" ".join(pending), last or block), Text(), last or block
             pending = []
+        if block.page not in {None, page}:
+            page = block.page
+            yield Text(f"page {page}", style="dim"), Text(), Text(), block
         text = visible_controls(entry.sentence.text)
         if entry.labels:
             yield _margin(entry), _marked(text, entry), _why(findings[n]), block
