@@ -56,7 +56,7 @@ COLUMNS: dict[str, str] = {
 _BYTE_ORDER_MARK = "\ufeff"
 # What spreadsheets take for the start of a formula (OWASP, "CSV Injection"), full-width forms included, perhaps
 # behind white space or behind an apostrophe that is the text's own.
-_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]|[\t\r\n]")
+_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
 
 
 def render_csv(report: Report) -> str:
@@ -72,8 +72,8 @@ def render_csv(report: Report) -> str:
 def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula: one that could be gets an apostrophe before it.
 
-    To have the text back, take one apostrophe from a cell that begins with apostrophes and white space and then one
-    of the signs; no other cell was changed.
+    To have the text back, take the first apostrophe from a cell that begins with one and of which the rest could be
+    taken for a formula; no other cell was changed.
     """
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
