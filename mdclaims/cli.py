@@ -44,6 +44,9 @@ class ReportFormat(StrEnum):
     text = "text"
     json = "json"
     html = "html"
+    sarif = "sarif"
+    csv = "csv"
+    junit = "junit"
 
 
 class InputFormat(StrEnum):
@@ -73,7 +76,14 @@ class FailOn(StrEnum):
     never = "never"
 
 
-_SUFFIX = {ReportFormat.text: ".txt", ReportFormat.json: ".json", ReportFormat.html: ".html"}
+_SUFFIX = {
+    ReportFormat.text: ".txt",
+    ReportFormat.json: ".json",
+    ReportFormat.html: ".html",
+    ReportFormat.sarif: ".sarif",
+    ReportFormat.csv: ".csv",
+    ReportFormat.junit: ".xml",
+}
 
 ModelOption = Annotated[
     Path | None, typer.Option("--model", metavar="DIR", help="Use this model folder instead of the shipped one.")
@@ -331,6 +341,18 @@ def _render(report: Report, format: ReportFormat, *, width: int | None = None, c
         from mdclaims.reports.html_report import render_html
 
         return render_html(report)
+    if format is ReportFormat.sarif:
+        from mdclaims.reports.sarif import render_sarif
+
+        return render_sarif(report, base=Path.cwd())
+    if format is ReportFormat.csv:
+        from mdclaims.reports.tables import render_csv
+
+        return render_csv(report)
+    if format is ReportFormat.junit:
+        from mdclaims.reports.junit import render_junit
+
+        return render_junit(report)
     from mdclaims.reports.terminal import render_terminal
 
     return render_terminal(report, width=width, colour=colour)

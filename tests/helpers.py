@@ -132,6 +132,14 @@ def explained(result: PageResult, *contributions: tuple[str, str, float]) -> Pag
     return replace(result, findings=tuple(replace(entry, explanation=explanation) for entry in result.findings))
 
 
+HOSTILE_SOURCES = (
+    "a b%20c#d?.txt", "a:b.txt", "=cmd|' /C calc'!A0.txt", "-x.md", "<b>&\"'.html", "\x1b[31m\u202e.txt",
+    "é/痛み 👍.txt", "\ufffd.txt", "../up.txt", "/abs/olute.txt",
+    "standard input", "\ufffe\uffff", "](1) {0}.txt", "a\nb.txt",
+)  # fmt: skip
+"""Names of inputs that a format could take for something of its own."""
+
+
 def report_of(screener: Screener, results: Sequence[Any], *, errors: Sequence[tuple[str, str]] = ()) -> Report:
     return Report(
         tool_version="0.0.1",

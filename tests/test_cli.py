@@ -475,6 +475,35 @@ def test_the_width_of_the_terminal_is_kept(drafts, capsys, monkeypatch):
     assert 40 < max(map(len, lines)) <= 50
 
 
+@pytest.mark.parametrize(
+    ("format", "count"),
+    [("sarif", b'"ruleId"'), ("csv", b"\r\nfinding,"), ("junit", b"  fingerprint: ")],
+)
+@pytest.mark.parametrize("to_file", [True, False])
+def test_formats_for_programs_hold_all_inputs(drafts, capsysbinary, format, count, to_file):
+    (drafts / "again.txt").write_bytes("Läser [e90] “heals” 痛み.\r\n".encode())
+    arguments = ["check", "claim.txt", "nothing.txt", "again.txt", "gone.txt", "--format", format]
+    assert run([*arguments, *(["-o", "report.out"] if to_file else [])]) == 3
+    out = capsysbinary.readouterr().out
+    data = (drafts / "report.out").read_bytes() if to_file else out
+    assert (out == b"") == to_file
+    # Read by their names, without a word being changed on the way.
+    assert data.count(count) == 2
+    assert "Läser [e90] “heals” 痛み.".encode() in data
+    for name in (b"claim.txt", b"again.txt", b"nothing.txt", b"gone.txt", b"does not exist; check the path"):
+        assert name in data
+    assert (b"\r" in data.replace(b"\r\n", b"")) is False
+    assert (b"\r\n" in data) == (format == "csv")
+
+
+def test_sarif_addresses_are_relative_to_the_folder_of_the_run(drafts, capsys):
+    (drafts / "sub").mkdir()
+    (drafts / "sub" / "b.txt").write_text(CLAIM)
+    assert run(["check", str(drafts / "sub"), "claim.txt", "--format", "sarif"]) == 1
+    artifacts = json.loads(capsys.readouterr().out)["runs"][0]["artifacts"]
+    assert [artifact["location"]["uri"] for artifact in artifacts] == ["sub/b.txt", "claim.txt"]
+
+
 def word_file(text):
     document = docx.Document()
     document.add_paragraph(text)
@@ -561,7 +590,10 @@ def test_output_to_a_file(drafts, capsys):
     assert len(report["errors"]) == 1
 
 
-@pytest.mark.parametrize(("format", "suffix"), [("text", ".txt"), ("json", ".json"), ("html", ".html")])
+@pytest.mark.parametrize(
+    ("format", "suffix"),
+    [("text", ".txt"), ("json", ".json"), ("html", ".html"), ("sarif", ".sarif"), ("csv", ".csv"), ("junit", ".xml")],
+)
 @pytest.mark.parametrize("exists", [True, False])
 def test_output_to_a_folder(drafts, capsys, monkeypatch, format, suffix, exists):
     if exists:

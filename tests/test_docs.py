@@ -10,6 +10,7 @@ import typer.main
 
 from mdclaims.cli import app
 from mdclaims.reports.schema_docs import schema_markdown
+from mdclaims.reports.tables import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -115,7 +116,17 @@ def test_docs_json_page_is_up_to_date():
     assert (ROOT / "docs/json.md").read_text(encoding="utf-8") == schema_markdown()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md"])
+def test_docs_every_column_of_the_csv_is_described():
+    text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    table = text.split("| column | meaning |\n", 1)[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE)
+    assert dict(rows) == COLUMNS
+    assert [name for name, _ in rows] == list(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md", "docs/formats.md"]
+)
 def test_docs_links_inside_the_project_lead_somewhere(name):
     file = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))

@@ -16,8 +16,8 @@ from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fing
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
-from mdclaims.reports.html_report import HIDDEN_WORDS, render_html
-from mdclaims.reports.report import InputError, Report, settings_line, summary_line
+from mdclaims.reports.html_report import render_html
+from mdclaims.reports.report import HIDDEN_WORDS, InputError, Report, settings_line, summary_line
 
 EFFICACY, SAFETY, STIGMA, ACTION = LABELS
 

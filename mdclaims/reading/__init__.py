@@ -94,12 +94,20 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     if not data.strip():
         raise ReadError("is empty; check the file, or save the page again")
     builder = PageBuilder()
+    source_text = None
     if format in _EXTRAS:
         title, encoding, notes = _add_document(data, builder, format, limits)
     else:
-        title, encoding, notes = _add_text(data, builder, format, limits)
+        text, encoding, notes = _decode(data, is_html=format == "html")
+        title = _add_text(text, builder, format, limits)
+        source_text = None if format == "html" else replace_unencodable(text)
     page = builder.build(
-        source=source, sha256=hashlib.sha256(data).hexdigest(), title=title, encoding=encoding, notes=notes
+        source=source,
+        sha256=hashlib.sha256(data).hexdigest(),
+        title=title,
+        encoding=encoding,
+        notes=notes,
+        source_text=source_text,
     )
     if not page.blocks:
         advice = "export it anew" if format in _EXTRAS else "if a script writes the page, save it from the browser"
@@ -116,9 +124,8 @@ def _size_limit(format: str, limits: Limits) -> tuple[str, int]:
 # The readers are imported where they are used: `--help` and the other formats need none of them.
 
 
-def _add_text(data: bytes, builder: PageBuilder, format: str, limits: Limits) -> tuple[str | None, str, list[str]]:
-    """Add the blocks of text, Markdown or HTML; return title, encoding and notes."""
-    text, encoding, notes = _decode(data, is_html=format == "html")
+def _add_text(text: str, builder: PageBuilder, format: str, limits: Limits) -> str | None:
+    """Add the blocks of text, Markdown or HTML; return the title."""
     if len(text) > limits.max_chars:
         raise over_limit("max_chars", len(text), limits.max_chars, "characters")
     text = replace_unencodable(text.replace("\r\n", "\n").replace("\r", "\n") if format != "html" else text)
@@ -134,7 +141,7 @@ def _add_text(data: bytes, builder: PageBuilder, format: str, limits: Limits) ->
         from mdclaims.reading.text_reader import read_text
 
         title = read_text(text, builder)
-    return title, encoding, notes
+    return title
 
 
 def _add_document(data: bytes, builder: PageBuilder, format: str, limits: Limits) -> tuple[str | None, str, list[str]]:

@@ -117,6 +117,9 @@ class Page:
         Sorted by `start`; empty where the format gives no source offsets (HTML, PDF).
     notes : tuple of str
         What a user should know about the reading ("declared UTF-8, read as windows-1252").
+    source_text : str or None
+        The decoded file of text and Markdown, with its own line ends (`reading.positions` turns offsets into its
+        lines and columns); None where `segments` do not point into a text file.
     """
 
     source: str
@@ -127,6 +130,7 @@ class Page:
     blocks: tuple[Block, ...]
     segments: tuple[Segment, ...]
     notes: tuple[str, ...] = ()
+    source_text: str | None = field(default=None, repr=False)
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -312,7 +316,16 @@ class PageBuilder:
         """Length of the text so far, in code points."""
         return self._length
 
-    def build(self, *, source: str, sha256: str, title: str | None, encoding: str, notes: Sequence[str] = ()) -> Page:
+    def build(
+        self,
+        *,
+        source: str,
+        sha256: str,
+        title: str | None,
+        encoding: str,
+        notes: Sequence[str] = (),
+        source_text: str | None = None,
+    ) -> Page:
         """Return the finished page."""
         return Page(
             source=replace_unencodable(source),  # a file's name need not be valid text
@@ -323,6 +336,7 @@ class PageBuilder:
             blocks=tuple(self._blocks),
             segments=tuple(self._segments),
             notes=tuple(notes),
+            source_text=source_text,
         )
 
 

@@ -23,26 +23,20 @@ from mdclaims.findings.findings import PageResult, ScoredSentence
 from mdclaims.labels import Label, label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
+    HIDDEN_WORDS,
+    KIND_WORDS,
+    REGION_WORDS,
     Reasons,
     Report,
     by_label,
     percent,
+    place_words,
     reasons,
     settings_line,
     summary_line,
     visible_controls,
 )
 
-_KIND_WORDS: dict[str, str] = {
-    "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
-    "list_item": "list item", "cell": "table cell", "button": "button", "link": "link", "alt": "image description",
-    "quote": "quotation", "caption": "caption", "structured": "structured data", "other": "other text",
-}  # fmt: skip
-_REGION_WORDS: dict[str, str] = {
-    "header": "header", "nav": "navigation", "main": "main text", "aside": "side text", "footer": "footer",
-    "metadata": "metadata",
-}  # fmt: skip
-HIDDEN_WORDS = "present, not shown at first"
 # Kinds that stand beside each other when several follow one another; everything else stands alone.
 _SERIES: dict[str, str] = {"list_item": "list", "link": "row", "button": "row", "cell": "row"}
 
@@ -63,8 +57,8 @@ def render_html(report: Report) -> str:
             _page(n, result, names, report) for n, (result, names) in enumerate(zip(report.pages, anchors, strict=True))
         ],
         errors=[(visible_controls(error.source), visible_controls(error.error)) for error in report.errors],
-        kind_words=_KIND_WORDS,
-        region_words=_REGION_WORDS,
+        kind_words=KIND_WORDS,
+        region_words=REGION_WORDS,
         hidden_words=HIDDEN_WORDS,
         style_hash=_block_hash(template, "style"),
         script_hash=_block_hash(template, "script"),
@@ -198,20 +192,12 @@ def _groups(
         return block.region, (*block.heading_path, *own)
 
     for (region, path), sentences in groupby(marks, key=place):
-        name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({_REGION_WORDS[region]})",)
+        name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({REGION_WORDS[region]})",)
         yield name, tuple(_entry(result.sentences[n], marks[n]) for n in sentences)
 
 
 def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
-    sentence, block = entry.sentence, entry.sentence.block
-    place = [_KIND_WORDS[block.kind], _REGION_WORDS[block.region]]
-    if block.page is not None:
-        place.append(f"page {block.page}")
-    if sentence.quoted:
-        place.append("in quotation marks")
-    if block.hidden:
-        place.append(HIDDEN_WORDS)
-    return _Entry(quote=visible_controls(sentence.text), place=", ".join(place), marks=marks)
+    return _Entry(quote=visible_controls(entry.sentence.text), place=place_words(entry.sentence), marks=marks)
 
 
 def _runs(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[_Run]:

@@ -35,8 +35,13 @@ def report_data(report: Report) -> dict[str, Any]:
 
 def render_json(report: Report) -> str:
     """Return the JSON report, one line at the end."""
+    return json_text(report_data(report))
+
+
+def json_text(data: dict[str, Any]) -> str:
+    """Return data as JSON that a terminal can show."""
     # ASCII escapes would double the size of many pages; surrogates were replaced on reading.
-    text = json.dumps(report_data(report), ensure_ascii=False, indent=1, allow_nan=False)
+    text = json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
     # json escapes the C0 controls; DEL and the C1 controls are commands to a terminal as well.
     return _CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n"
 

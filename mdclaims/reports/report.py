@@ -9,14 +9,27 @@ from dataclasses import dataclass
 
 from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import PRIORITIES
 from mdclaims.labels import label_info
+from mdclaims.language.sentences import Sentence
 
 MODE_WORDS: dict[str, str] = {
     "balanced": "balanced (between few false alarms and few misses)",
     "edit": "edit (few false alarms)",
     "screen": "screen (few missed statements)",
 }
+
+KIND_WORDS: dict[str, str] = {
+    "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
+    "list_item": "list item", "cell": "table cell", "button": "button", "link": "link", "alt": "image description",
+    "quote": "quotation", "caption": "caption", "structured": "structured data", "other": "other text",
+}  # fmt: skip
+REGION_WORDS: dict[str, str] = {
+    "header": "header", "nav": "navigation", "main": "main text", "aside": "side text", "footer": "footer",
+    "metadata": "metadata",
+}  # fmt: skip
+HIDDEN_WORDS = "present, not shown at first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +171,74 @@ def reasons(finding: Finding, most: int = 5) -> Reasons | None:
         return tuple(kept[:most])
 
     return Reasons(speak_for=words(1), speak_against=words(-1))
+
+
+_CLEAR = 0.9
+_BORDER = 0.1
+
+
+def certainty(score: float, threshold: float) -> str:
+    """Return in a word how sure it is that a sentence is such a statement, not that the statement is wrong.
+
+    Parameters
+    ----------
+    score : float
+        Calibrated, so that of the findings with a score of 0.9 nine in ten are right.
+    threshold : float
+        Of the finding's label in the mode of the run.
+
+    Returns
+    -------
+    str
+        "clear" from 0.9 on, whatever the threshold. "borderline" less than 0.1 above the threshold, where another
+        mode or a small change of wording can undo the finding, and below one half, where it is more often wrong
+        than right: the mode ``screen`` has thresholds of about 0.1. "likely" between the two.
+    """
+    if score >= _CLEAR:
+        return "clear"
+    return "borderline" if score < max(threshold + _BORDER, 0.5) else "likely"
+
+
+def place_words(sentence: Sentence) -> str:
+    """Return where a sentence stands, in words: "list item, main text, page 3"."""
+    block = sentence.block
+    place = [KIND_WORDS[block.kind], REGION_WORDS[block.region]]
+    if block.page is not None:
+        place.append(f"page {block.page}")
+    if sentence.quoted:
+        place.append("in quotation marks")
+    if block.hidden:
+        place.append(HIDDEN_WORDS)
+    return ", ".join(place)
+
+
+def heading_words(sentence: Sentence) -> str:
+    """Return the headings above a sentence, outermost first, as one line; "" if there are none."""
+    return " › ".join(one_line(heading) for heading in sentence.block.heading_path)
+
+
+# A quote of fewer words says little without the heading above it.
+_FEW_WORDS = 4
+_HEADING_SHOWN = 100
+
+
+def quote_words(sentence: Sentence, most: int) -> str:
+    """Return a sentence in quotation marks, on one line and at most so long, a short one with its heading."""
+    quote = f"“{_cut(one_line(sentence.text), most)}”"
+    if len(sentence.text.split()) < _FEW_WORDS and sentence.block.heading_path:
+        quote += f" (under “{_cut(one_line(sentence.block.heading_path[-1]), _HEADING_SHOWN)}”)"
+    return quote
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def distance_words(qualifier: Qualifier) -> str:
+    """Return how far a qualifier stands from its claim: "2 sentences away"."""
+    if qualifier.sentences_away == 0:
+        return "in the sentence itself"
+    return f"{qualifier.sentences_away} {'sentence' if qualifier.sentences_away == 1 else 'sentences'} away"
 
 
 def percent(score: float) -> int:
