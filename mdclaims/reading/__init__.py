@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.reading.limits import Limits, over_limit
-from mdclaims.reading.page import Block, Page, PageBuilder, replace_unencodable
+from mdclaims.reading.page import Block, Page, PageBuilder, line_starts, replace_unencodable
 
 __all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_page", "read_stream"]
 
@@ -125,8 +125,9 @@ def _add_text(data: bytes, builder: PageBuilder, format: str, limits: Limits) ->
     if format == "html":
         from mdclaims.reading.html_reader import read_html
 
-        title = read_html(text, builder, max_depth=limits.max_depth)
-    elif format == "markdown":
+        return read_html(text, builder, max_depth=limits.max_depth), encoding, notes
+    builder.line_starts = tuple(line_starts(text))
+    if format == "markdown":
         from mdclaims.reading.text_reader import read_markdown
 
         title = read_markdown(text, builder, max_depth=limits.max_depth)

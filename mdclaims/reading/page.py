@@ -117,6 +117,8 @@ class Page:
         Sorted by `start`; empty where the format gives no source offsets (HTML, PDF).
     notes : tuple of str
         What a user should know about the reading ("declared UTF-8, read as windows-1252").
+    line_starts : tuple of int
+        Where each line of the decoded source begins; empty where lines tell a reader nothing (HTML, Word, PDF).
     """
 
     source: str
@@ -127,6 +129,12 @@ class Page:
     blocks: tuple[Block, ...]
     segments: tuple[Segment, ...]
     notes: tuple[str, ...] = ()
+    line_starts: tuple[int, ...] = ()
+
+    def line_of(self, start: int) -> int | None:
+        """Return the line of the source, from 1, on which ``text[start]`` stands, or None if that is not known."""
+        source = self._source_offset(start) if self.line_starts else None
+        return None if source is None else bisect_right(self.line_starts, source)
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -263,8 +271,14 @@ class PageBuilder:
     """Collects blocks in reading order and fixes the page's text.
 
     One builder makes one page: call `add` for every block, then `build`.
+
+    Attributes
+    ----------
+    line_starts : tuple of int
+        Where each line of the decoded source begins; set it where a reader can count lines.
     """
 
+    line_starts: tuple[int, ...] = ()
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
     _segments: list[Segment] = field(default_factory=list)
@@ -323,6 +337,7 @@ class PageBuilder:
             blocks=tuple(self._blocks),
             segments=tuple(self._segments),
             notes=tuple(notes),
+            line_starts=self.line_starts,
         )
 
 
