@@ -313,7 +313,7 @@ def test_html_report_a_filter_for_each_label_asked_for_and_for_each_priority(tre
         assert f"{counts[label]} claim" in words(button)
         assert words(tree.css_first(f"#{button.attributes['aria-describedby']}")) == info.meaning
     urgencies = tree.css("button.filter[data-priority]")
-    assert [words(node) for node in urgencies] == ["First0 claims", "To look at5 claims", "For information0 claims"]
+    assert [words(node) for node in urgencies] == ["First0 claims", "Then5 claims", "For information0 claims"]
     some = LexborHTMLParser(render_html(report_of(result_of(("a", {}, {})), settings=Settings(labels=(SAFETY,)))))
     assert [node.attributes["data-label"] for node in some.css("button.filter[data-label]")] == [SAFETY]
 

@@ -187,7 +187,7 @@ class _PageView:
     encoding: str
 
 
-_PRIORITY_WORDS: dict[str, str] = {"high": "First", "normal": "To look at", "info": "For information"}
+_PRIORITY_WORDS: dict[str, str] = {"high": "First", "normal": "Then", "info": "For information"}
 
 
 def _page(number: int, result: PageResult, anchors: Sequence[str], report: Report) -> _PageView:
