@@ -145,7 +145,11 @@ def check_command(
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 although there are findings.")] = False,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Show what drove each finding, word by word; HTML reports always do."),
+        typer.Option("--explain", help="Show scores and what drove each finding, word by word; HTML reports do."),
+    ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="In the terminal, list every claim, also those for information."),
     ] = False,
     skip_hidden: Annotated[
         bool, typer.Option("--skip-hidden", help="Leave out findings in text that is not shown at first.")
@@ -176,7 +180,7 @@ def check_command(
     report = _check(
         screener, inputs, unreadable, as_format=as_format or InputFormat.text, skip_hidden=skip_hidden, debug=debug
     )
-    _write(report, format, output)
+    _write(report, format, output, everything=everything)
     raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
 
 
@@ -290,10 +294,10 @@ def _without_hidden(result: PageResult) -> PageResult:
     return replace(result, sentences=sentences, findings=findings)
 
 
-def _write(report: Report, format: ReportFormat, output: str | None) -> None:
+def _write(report: Report, format: ReportFormat, output: str | None, *, everything: bool) -> None:
     if output is None:
         width, colour = _terminal()
-        _print(_render(report, format, width=width, colour=colour))
+        _print(_render(report, format, width=width, colour=colour, everything=everything))
         return
     for error in report.errors:
         _talk(f"mdclaims: not read: {error.source}: {error.error}")
@@ -307,7 +311,7 @@ def _write(report: Report, format: ReportFormat, output: str | None) -> None:
         if any(_same_file(target, Path(page.page.source)) for page in report.pages):
             raise UsageError(f"{target} is an input; choose another --output")
     for target, part in targets:
-        _save(target, _render(part, format))
+        _save(target, _render(part, format, everything=everything))
 
 
 def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
@@ -332,7 +336,14 @@ def _save(path: Path, text: str) -> None:
     _talk(f"mdclaims: wrote {path}")
 
 
-def _render(report: Report, format: ReportFormat, *, width: int | None = None, colour: bool = False) -> str:
+def _render(
+    report: Report,
+    format: ReportFormat,
+    *,
+    width: int | None = None,
+    colour: bool = False,
+    everything: bool = False,
+) -> str:
     if format is ReportFormat.json:
         from mdclaims.reports.json_report import render_json
 
@@ -355,7 +366,7 @@ def _render(report: Report, format: ReportFormat, *, width: int | None = None, c
         return render_junit(report)
     from mdclaims.reports.terminal import render_terminal
 
-    return render_terminal(report, width=width, colour=colour)
+    return render_terminal(report, width=width, colour=colour, everything=everything)
 
 
 def _terminal() -> tuple[int | None, bool]:

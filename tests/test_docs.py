@@ -14,9 +14,10 @@ from mdclaims.reports.tables import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DRAFT = """News from our clinic
+DRAFT = """Shockwave therapy
 
-The treatment is gentle, drug-free and well tolerated. We are open Monday to Friday. Call us on 01632 960 184 to book.
+Shockwave therapy helps every worn knee to heal. The treatment is gentle and drug-free. You may have some bruising for a
+day or two. We are open Monday to Friday. Call us on 01632 960 184 to book.
 """
 
 

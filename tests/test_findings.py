@@ -9,7 +9,10 @@ from helpers import ACTION, EFFICACY, LABELS, SAFETY, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdclaims.findings.findings import fingerprints, fold
+from mdclaims.findings.findings import fingerprints, fold, groups
+from mdclaims.language.pipeline import shared_pipeline
+from mdclaims.language.sentences import split_page
+from mdclaims.reading import read_bytes
 
 BASE = (EFFICACY, "Laser melts fat.", "Why us")
 
@@ -125,3 +128,31 @@ def test_rewrapping_and_moving_keep_the_fingerprints_of_a_page():
 def test_the_same_sentence_twice_on_a_page_has_two_fingerprints():
     marks = marks_of("The laser [e90] melts fat today.\n\nWe have two rooms.\n\nThe laser [e90] melts fat today.\n")
     assert len(marks) == 2
+
+
+def grouped(markdown):
+    """Return the texts of each group of the page's sentences, all taken as one label."""
+    page = read_bytes(markdown.encode(), source="x.md", format="markdown")
+    sentences = split_page(page, shared_pipeline())
+    found = {}
+    for sentence, first in zip(sentences, groups([(EFFICACY, sentence) for sentence in sentences]), strict=True):
+        found.setdefault(first, []).append(sentence.text)
+    return list(found.values())
+
+
+def test_short_items_under_one_heading_are_one_group():
+    assert grouped("# It treats\n\n- Anxiety\n- Low mood\n\nIt helps.") == [
+        ["It treats"], ["Anxiety", "Low mood"], ["It helps."],
+    ]  # fmt: skip
+
+
+def test_equal_text_is_one_group_also_under_other_headings():
+    """A button that stands under every heading is one claim, not a list under each."""
+    assert grouped("# One\n\n- Feel better\n\n# Two\n\n- FEEL better\n\nFeel better") == [
+        ["One"], ["Feel better", "FEEL better", "Feel better"], ["Two"],
+    ]  # fmt: skip
+
+
+def test_labels_are_never_of_one_group():
+    (sentence,) = split_page(read_bytes(b"It helps.", source="x.md", format="markdown"), shared_pipeline())
+    assert groups([(EFFICACY, sentence), (SAFETY, sentence), (EFFICACY, sentence)]) == [0, 1, 0]

@@ -29,6 +29,7 @@ PAGES = {
 RENDER = {
     "txt": lambda report: render_terminal(report, width=80),
     "narrow.txt": lambda report: render_terminal(report, width=40),
+    "all.txt": lambda report: render_terminal(report, width=80, everything=True),
     "json": render_json,
     "html": render_html,
     "sarif": render_sarif,

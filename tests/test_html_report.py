@@ -1,4 +1,4 @@
-"""The HTML report: page text never becomes markup, every finding can be reached, nothing is fetched."""
+"""The HTML report: page text never becomes markup, every claim is told once and can be reached, nothing is fetched."""
 
 import base64
 import hashlib
@@ -12,18 +12,33 @@ from helpers import explained
 from selectolax.lexbor import LexborHTMLParser
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
+from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
 from mdclaims.reports.html_report import render_html
-from mdclaims.reports.report import HIDDEN_WORDS, InputError, Report, settings_line, summary_line
+from mdclaims.reports.report import (
+    CERTAINTY_LINE,
+    FIRST_SHOWN,
+    HIDDEN_WORDS,
+    ORDER_LINE,
+    InputError,
+    Report,
+    settings_line,
+    totals_line,
+)
 
 EFFICACY, SAFETY, STIGMA, ACTION = LABELS
 
 
 def result_of(*blocks, source="page.html", title=None, notes=()):
-    """Build a result from (text, scores of the labels that it carries, block options); one sentence a block."""
+    """Build a result from (text, scores of the labels that it carries, block options); one sentence a block.
+
+    The option `priority` goes to the block's findings.
+    """
+    priorities = {n: options["priority"] for n, (_, _, options) in enumerate(blocks) if "priority" in options}
+    blocks = [(text, scores, {k: v for k, v in options.items() if k != "priority"}) for text, scores, options in blocks]
     builder = PageBuilder()
     for text, _, options in blocks:
         lines = [part for line in text.split("\n") for part in (LINE_BREAK, Fragment(line))]
@@ -40,12 +55,13 @@ def result_of(*blocks, source="page.html", title=None, notes=()):
     )
     places = [(n, label) for n, entry in enumerate(sentences) for label in entry.labels]
     marks = fingerprints([(label, sentences[n].sentence.text, "") for n, label in places])
+    firsts = groups([(label, sentences[n].sentence) for n, label in places])
     findings = tuple(
         Finding(
-            n, label, sentences[n].scores[label], mark, (), stance=None, priority="normal", reason="because",
-            group=mark, attributes=None, qualifier=None,
+            n, label, sentences[n].scores[label], mark, (), stance=None, priority=priorities.get(n, "normal"),
+            reason="because", group=marks[first], attributes=None, qualifier=None,
         )
-        for (n, label), mark in zip(places, marks, strict=True)
+        for (n, label), mark, first in zip(places, marks, firsts, strict=True)
     )  # fmt: skip
     return PageResult(page, sentences, findings)
 
@@ -114,15 +130,15 @@ MARKUP = (
 def test_html_report_page_markup_stays_text(markup):
     page = result_of(
         (f"Title {markup}", {}, {"kind": "title", "region": "metadata"}),
-        (f"Head {markup}", {SAFETY: 0.5}, {"kind": "heading", "level": 2}),
-        (f"Claim {markup} works.", {EFFICACY: 0.9}, {}),
+        (f"Head of four words {markup}", {SAFETY: 0.5}, {"kind": "heading", "level": 2}),
+        (f"Claim {markup} works on people.", {EFFICACY: 0.9}, {}),
         (f"Plain {markup} text.", {}, {"kind": "list_item"}),
         source=f"{markup}.html", title=markup, notes=(markup,),
     )  # fmt: skip
     plain = result_of(
         ("Title", {}, {"kind": "title", "region": "metadata"}),
-        ("Head", {SAFETY: 0.5}, {"kind": "heading", "level": 2}),
-        ("Claim works.", {EFFICACY: 0.9}, {}),
+        ("Head of four words", {SAFETY: 0.5}, {"kind": "heading", "level": 2}),
+        ("Claim works on people.", {EFFICACY: 0.9}, {}),
         ("Plain text.", {}, {"kind": "list_item"}),
         source="page.html", title="t", notes=("note",),
     )  # fmt: skip
@@ -134,7 +150,9 @@ def test_html_report_page_markup_stays_text(markup):
 
     assert shape(tree) == shape(expected)
     assert words(tree.css_first("mark .said")).endswith(" ".join(markup.split()))
-    assert [" ".join(f"Claim {markup} works.".split())] == [words(node) for node in tree.css("p.piece mark .said")]
+    assert [" ".join(f"Claim {markup} works on people.".split())] == [
+        words(node) for node in tree.css("p.piece mark .said")
+    ]
     assert markup in tree.css_first("title").text()
     assert markup in tree.css_first(".errors").text()
 
@@ -188,10 +206,11 @@ def test_html_report_every_finding_has_a_unique_id_and_a_link(result, tree):
     assert len(ids) == len(set(ids))
     assert len(result.findings) == 6
     assert sorted(anchors(tree)) == sorted(f"f-{finding.fingerprint}" for finding in result.findings)
-    assert sorted(node.attributes["href"][1:] for node in tree.css(".permalink")) == sorted(anchors(tree))
-    quotes = {node.attributes["href"][1:] for node in tree.css(".quote")}
+    for selector in (".facts dd a", ".rows a"):
+        assert {node.attributes["href"][1:] for node in tree.css(selector)} == set(anchors(tree))
+    quotes = [node.attributes["href"][1:] for node in tree.css(".quote a")]
     assert len(quotes) == 5
-    assert quotes <= set(anchors(tree))
+    assert set(quotes) <= set(anchors(tree))
 
 
 def test_html_report_ids_stay_unique_across_equal_pages(result):
@@ -205,46 +224,98 @@ def test_html_report_ids_stay_unique_across_equal_pages(result):
     assert {f"f-{finding.fingerprint}" for finding in result.findings} <= set(anchors(tree))
 
 
-def test_html_report_lists_findings_in_reading_order_under_their_headings(tree):
-    assert [words(node) for node in tree.css(".entry .quote")] == [
-        "Cures acne for good.", "Call us", "It works and does not hurt.", "No downtime", "Cures acne for good.",
-    ]  # fmt: skip
-    assert [words(node) for node in tree.css(".path")] == [
-        "No heading (metadata)", "No heading (header)", "Our lasers",
-    ]  # fmt: skip
-    assert [words(node) for node in tree.css(".entry .place")] == [
-        "structured data, metadata", "button, header", "paragraph, main text",
-        f"list item, main text, {HIDDEN_WORDS}", "image description, main text",
-    ]  # fmt: skip
+def test_html_report_lists_claims_in_the_order_of_what_to_read_first(tree):
+    claims = tree.css(".claim")
+    assert [words(node.css_first(".quote")) for node in claims] == [
+        "1 “Cures acne for good.”",
+        "2 Button in the header: “Call us”",
+        "3 “It works and does not hurt.”",
+        "4 “It works and does not hurt.”",
+        "5 Under “Our lasers”: “No downtime”",
+    ]
+    assert [words(node.css_first(".what")) for node in claims] == [
+        f"{label_info()[EFFICACY].display}: clear",
+        f"{label_info()[ACTION].display}: clear",
+        f"{label_info()[SAFETY].display}: clear; also says it works",
+        f"{label_info()[EFFICACY].display}: likely; also says how safe it is",
+        f"{label_info()[SAFETY].display}: likely",
+    ]
+    assert [words(node.css("dd")[-1]) for node in claims] == [
+        "structured data in the metadata; image description under “Our lasers”",
+        "button in the header",
+        "paragraph under “Our lasers”",
+        "paragraph under “Our lasers”",
+        f"list item, {HIDDEN_WORDS}",
+    ]
+    assert [words(node) for node in claims[0].css("dt")] == ["Why", "Beside it", "Where"]
+    assert [words(node) for node in claims[1].css("dt")] == ["Why", "Where"]
 
 
-def test_html_report_strongest_label_comes_first(tree):
+def test_html_report_shows_the_first_claims_then_the_others_and_folds_away_what_is_for_information():
+    page = result_of(
+        *((f"The laser cures acne number {'abcdefg'[n]}.", {EFFICACY: 0.95}, {}) for n in range(7)),
+        ("You may book a visit here.", {ACTION: 0.95}, {"priority": "info"}),
+        ("The laser never fails anyone.", {EFFICACY: 0.6}, {"priority": "high"}),
+    )
+    tree = LexborHTMLParser(render_html(report_of(page)))
+    assert words(tree.css_first(".result")) == "8 things to look at, 1 first; 1 more for information."
+    first = tree.css(".wide .claim")
+    assert len(first) == FIRST_SHOWN
+    assert "never fails" in words(first[0])
+    assert words(first[0].css_first(".what")).endswith(" · first")
+    more, info = tree.css_first("details.more"), tree.css_first("details.info")
+    assert [len(part.css(".claim")) for part in (more, info)] == [3, 1]
+    assert [words(part.css_first("summary")) for part in (more, info)] == ["3 more to look at", "1 for information"]
+    assert "open" in more.attributes
+    assert "open" not in info.attributes
+    assert [words(node) for node in tree.css("mark.quiet .said")] == ["You may book a visit here."]
+
+
+def test_html_report_a_qualifier_is_quoted_with_a_jump_to_it():
+    page = result_of(
+        ("The laser cures acne today.", {EFFICACY: 0.95}, {}),
+        ("We open at nine.", {}, {}),
+        ("It can sting <b>a little.", {}, {"hidden": True}),
+    )
+    finding = replace(page.findings[0], qualifier=Qualifier(2, "risk", 2, 2, hidden=True))
+    tree = LexborHTMLParser(render_html(report_of(replace(page, findings=(finding,)))))
+    (link,) = [node for node in tree.css(".facts a") if "sting" in node.text()]
+    assert words(link) == f"a risk, 2 sentences and 2 blocks below ({HIDDEN_WORDS}): “It can sting <b>a little.”"
+    assert tree.css_first(f".text {link.attributes['href']}").next.text() == "It can sting <b>a little."
+
+
+def test_html_report_marks_take_the_colour_of_the_first_claim(tree):
     (mark,) = [node for node in tree.css("mark") if "does not hurt" in node.text()]
-    assert mark.attributes["data-labels"] == f"{SAFETY} {EFFICACY}"
+    assert mark.attributes["data-marks"] == f"{SAFETY}:normal {EFFICACY}:normal"
     assert mark.attributes["class"] == label_info()[SAFETY].colour
     assert [words(node) for node in mark.css(".badge")] == [
-        f"{label_info()[SAFETY].display} 95 %", f"{label_info()[EFFICACY].display} 70 %",
+        f"3 {label_info()[SAFETY].display}", f"4 {label_info()[EFFICACY].display}",
     ]  # fmt: skip
+    targets = [words(tree.css_first(f"{node.attributes['href']} .number")) for node in mark.css(".badge")]
+    assert targets == ["3", "4"]
 
 
 @pytest.mark.parametrize(("score", "shown"), [(0.9999, "99 %"), (0.004, "1 %"), (0.505, "50 %")])
-def test_html_report_percent_never_claims_certainty(score, shown):
+def test_html_report_scores_stand_in_the_appendix_only_and_never_claim_certainty(score, shown):
     tree = LexborHTMLParser(render_html(report_of(result_of(("It works.", {EFFICACY: score}, {})))))
-    assert words(tree.css_first("mark .badge")).endswith(f" {shown}")
+    assert [words(node) for node in tree.css(".rows tbody td")[:4]] == ["1", "It works.", EFFICACY, shown]
+    assert "%" not in words(tree.css_first("main"))
 
 
-def test_html_report_a_filter_for_each_label_asked_for(result, tree):
-    filters = {node.attributes["data-label"]: node for node in tree.css("button.filter")}
+def test_html_report_a_filter_for_each_label_asked_for_and_for_each_priority(tree):
+    filters = {node.attributes["data-label"]: node for node in tree.css("button.filter[data-label]")}
     assert list(filters) == list(LABELS)
+    counts = dict(zip(LABELS, (2, 2, 0, 1), strict=True))
     for label, button in filters.items():
         info = label_info()[label]
-        count = sum(finding.label == label for finding in result.findings)
         assert button.attributes["aria-pressed"] == "true"
         assert info.display in words(button)
-        assert f"{count} finding" in words(button)
+        assert f"{counts[label]} claim" in words(button)
         assert words(tree.css_first(f"#{button.attributes['aria-describedby']}")) == info.meaning
-    some = LexborHTMLParser(render_html(report_of(result, settings=Settings(labels=(SAFETY,)))))
-    assert [node.attributes["data-label"] for node in some.css("button.filter")] == [SAFETY]
+    urgencies = tree.css("button.filter[data-priority]")
+    assert [words(node) for node in urgencies] == ["First0 claims", "Then5 claims", "For information0 claims"]
+    some = LexborHTMLParser(render_html(report_of(result_of(("a", {}, {})), settings=Settings(labels=(SAFETY,)))))
+    assert [node.attributes["data-label"] for node in some.css("button.filter[data-label]")] == [SAFETY]
 
 
 # --- why ----------------------------------------------------------------------------------------------------------
@@ -264,22 +335,18 @@ def why(result):
     return LexborHTMLParser(render_html(report_of(explained(result, *REASONS), settings=Settings(explain=True))))
 
 
-def test_html_report_says_why_for_every_finding(result, why):
-    entries = why.css(".entry")
-    assert len(entries) == 5
-    assert [len(entry.css("details.why")) for entry in entries] == [1] * 5
-    for entry in entries:
-        assert words(entry.css_first("details.why > summary")) == "Why"
-        assert "open" not in entry.css_first("details.why").attributes
-        labels = [node.attributes["data-label"] for node in entry.css(".reasons")]
-        assert labels == [node.attributes["data-label"] for node in entry.css(".permalink")]
-        assert [words(node) for node in entry.css(".reasons dt")] == [label_info()[label].display for label in labels]
-    assert len(why.css(".reasons")) == len(result.findings) == 6
+def sides(node):
+    return [words(side) for side in node.css(".reasons")]
 
 
-def test_html_report_why_names_words_and_weights(why):
-    for node in why.css(".reasons"):
-        assert [words(side) for side in node.css("dd")] == [
+def test_html_report_says_word_by_word_why_for_every_claim(why):
+    claims = why.css(".claim")
+    assert len(claims) == 5
+    for claim in claims:
+        (details,) = claim.css("details.why")
+        assert words(details.css_first("summary")) == "Word by word"
+        assert "open" not in details.attributes
+        assert sides(details) == [
             "speaks for it: “cures” +2.0, “lasers” (heading) +0.6",
             "speaks against it: kind: list item −1.2, “call” (sentence before) −0.6",
         ]
@@ -288,22 +355,22 @@ def test_html_report_why_names_words_and_weights(why):
 
 def test_html_report_without_explanations_has_no_why(html, tree):
     assert tree.css(".why, .reasons") == []
-    assert ">Why<" not in html
+    assert "Word by word" not in html
     assert "log-odds" not in html
 
 
 @pytest.mark.parametrize(
-    ("reasons", "sides"),
+    ("reasons", "shown"),
     [
         ((("sentence", "cures", 1.0),), ["speaks for it: “cures” +1.0"]),
         ((("sentence", "we", -1.0),), ["speaks for it: nothing in particular", "speaks against it: “we” −1.0"]),
         ((("sentence", "we", 0.1),), ["speaks for it: nothing in particular"]),
     ],
 )
-def test_html_report_why_of_one_side(reasons, sides):
+def test_html_report_why_of_one_side(reasons, shown):
     page = explained(result_of(("Cures acne.", {EFFICACY: 0.9}, {})), *reasons)
     tree = LexborHTMLParser(render_html(report_of(page, settings=Settings(explain=True))))
-    assert [words(side) for side in tree.css(".reasons dd")] == sides
+    assert sides(tree) == shown
 
 
 @pytest.mark.parametrize("markup", MARKUP)
@@ -333,22 +400,28 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 @pytest.mark.e2e
 @pytest.mark.skipif(BROWSER is None, reason="needs a Chromium browser")
-def test_html_report_filter_hides_the_reasons_of_a_switched_off_label(result, tmp_path):
-    html = render_html(report_of(explained(result, *REASONS), settings=Settings(explain=True)))
+@pytest.mark.parametrize(
+    ("pressed", "left", "marks_off"),
+    [
+        (f"data-label={EFFICACY}", ["2", "3", "5"], 2),
+        ("data-priority=normal", [], 5),
+        ("data-priority=info", ["1", "2", "3", "4", "5"], 0),
+    ],
+)
+def test_html_report_filters_hide_claims_and_marks(result, tmp_path, pressed, left, marks_off):
+    html = render_html(report_of(result))
     # The page's own policy would stop the script that presses the button.
     html = re.sub(r"<meta http-equiv=.Content-Security-Policy.[^>]*>", "", html)
-    press = f"document.querySelector('.filter[data-label={EFFICACY}]').click()"
+    press = f"document.querySelector('.filter[{pressed}]').click()"
     page = tmp_path / "report.html"
     page.write_text(html.replace("</body>", f"<script>{press}</script></body>"), encoding="utf-8")
     arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
     done = subprocess.run([BROWSER, *arguments, page.as_uri()], capture_output=True, timeout=120, check=True)
     tree = LexborHTMLParser(done.stdout.decode("utf-8"))
-    assert tree.css_first(f".filter[data-label={EFFICACY}]").attributes["aria-pressed"] == "false"
-    hidden = {(node.attributes["data-label"], "hidden" in node.attributes) for node in tree.css(".reasons")}
-    assert hidden == {(EFFICACY, True), (SAFETY, False), (ACTION, False)}
-    assert [words(entry.css_first(".quote")) for entry in tree.css(".entry:not([hidden])")] == [
-        "Call us", "It works and does not hurt.", "No downtime",
-    ]  # fmt: skip
+    assert tree.css_first(f".filter[{pressed}]").attributes["aria-pressed"] == "false"
+    assert [words(claim.css_first(".number")) for claim in tree.css(".claim:not([hidden])")] == left
+    assert len(tree.css("mark.off")) == marks_off
+    assert words(tree.css_first("#status")) == ("" if len(left) == 5 else f"Showing {len(left)} of 5 claims.")
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
@@ -391,7 +464,10 @@ def test_html_report_marks_places_in_the_text(tree):
 
 def test_html_report_says_settings_result_notes_and_versions(report, result, tree):
     assert words(tree.css_first("body > header").css_first("p")) == settings_line(report.settings)
-    assert words(tree.css_first(".result")) == summary_line(result, LABELS)
+    assert words(tree.css_first(".result")) == "5 things to look at."
+    assert words(tree.css_first(".context")) == "2 claims of benefit; no sentence tells of a risk or a limit."
+    assert ORDER_LINE in words(tree.body)
+    assert CERTAINTY_LINE in words(tree.body)
     assert words(tree.css_first(".note")) == result.page.notes[0]
     appendix = words(tree.css_first(".appendix"))
     for fact in ("1.2.3", "en_test 4.5.6", "cd" * 32, "ab" * 32, "utf-8", "43.2 %"):
@@ -409,17 +485,27 @@ def test_html_report_shows_errors_also_without_a_page():
 def test_html_report_says_when_nothing_was_found():
     tree = LexborHTMLParser(render_html(report_of(result_of(("We open at nine.", {}, {})))))
     assert tree.css("mark") == []
-    assert "No sentence reached the threshold" in words(tree.css_first(".findings"))
+    assert words(tree.css_first(".result")) == "Nothing found in the text read."
+    assert tree.css(".claim, .list") == []
 
 
 def test_html_report_several_pages_have_contents_with_counts(result):
     other = result_of(("Book now.", {ACTION: 0.8}, {}), source="other.txt")
     tree = LexborHTMLParser(render_html(report_of(result, other)))
-    entries = tree.css(".contents li")
-    assert [words(entry.css_first("a")) for entry in entries] == ["Laser clinic", "other.txt"]
-    assert [words(entry.css_first("p")) for entry in entries] == [summary_line(p, LABELS) for p in (result, other)]
-    for entry in entries:
-        assert tree.css_first(entry.css_first("a").attributes["href"]).tag == "section"
+    rows = tree.css(".contents tbody tr")
+    assert words(tree.css_first(".result")) == totals_line(report_of(result, other))
+    assert [words(row) for row in rows] == ["Laser clinic page.html 5––", "other.txt 1––"]
+    for row in rows:
+        assert tree.css_first(row.css_first("a").attributes["href"]).tag == "section"
+    assert len(tree.css(".filters")) == 1
+
+
+def test_html_report_pages_with_most_to_read_first_come_first(result):
+    quiet = result_of(("We open at nine.", {}, {}), source="quiet.txt")
+    urgent = result_of(("It never fails at all.", {EFFICACY: 0.8}, {"priority": "high"}), source="urgent.txt")
+    tree = LexborHTMLParser(render_html(report_of(quiet, result, urgent)))
+    assert [node.attributes["id"] for node in tree.css("section.page")] == ["p-3", "p-2", "p-1"]
+    assert [words(node) for node in tree.css(".contents tbody a")] == ["urgent.txt", "Laser clinic", "quiet.txt"]
 
 
 def test_html_report_equal_reports_are_equal_files(report, html):

@@ -71,7 +71,7 @@ def test_a_claim_to_look_at_fails_and_one_to_note_passes():
         "  normal: says that it works, leaves no exception (“always”)",
         "  certainty: clear",
         "  place: paragraph, main text",
-        "  nearest risk, 2 sentences away: “Mild headaches are common [s95:discloses].”",
+        "  nearest risk, 2 sentences below: “Mild headaches are common [s95:discloses].”",
     ]
     assert noted.find("failure") is None
     assert "certainty: clear" in noted.findtext("system-out")

@@ -119,7 +119,7 @@ def test_messages_say_label_reason_and_quote_and_link_the_qualifier():
     result = run_of(stub_report(PAIR))["results"][0]
     assert result["message"]["text"] == (
         "Says it works: says that it works, leaves no exception (“always”). “TMS always works [e95].” "
-        "Certainty: clear. Nearest risk: [2 sentences away](1)."
+        "Certainty: clear. Nearest risk: [2 sentences below](1)."
     )
     (related,) = result["relatedLocations"]
     assert related["id"] == 1
@@ -314,7 +314,7 @@ def test_text_of_a_page_is_no_link_and_no_placeholder():
     report = stub_report("TMS [cures](1) {0} all [e95]. Mild headaches [x](1) {1} are common [s95:discloses].")
     result = run_of(report)["results"][0]
     assert "[cures] (1) {{0}} all" in result["message"]["text"]
-    assert re.findall(r"\[([^\]]*)\]\((\d+)\)", result["message"]["text"]) == [("1 sentence away", "1")]
+    assert re.findall(r"\[([^\]]*)\]\((\d+)\)", result["message"]["text"]) == [("in the next sentence", "1")]
     assert "[x] (1) {{1}}" in result["relatedLocations"][0]["message"]["text"]
     assert result["properties"]["sentence"] == "TMS [cures](1) {0} all [e95]."
 

@@ -1,9 +1,11 @@
-"""The terminal report: the same without colour, within its width, and no control character gets through."""
+"""The terminal report: first what to look at, then the text; the same without colour, within its width, and no
+control character gets through."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from helpers import ACTION, EFFICACY, LABELS, SAFETY, explained, report_of, stub_report, stub_screener, tiny_screener
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from mdclaims.config import MODES
 from mdclaims.labels import label_info
 from mdclaims.reading import read_bytes
-from mdclaims.reports.report import by_label, settings_line, summary_line, visible_controls
+from mdclaims.reports.report import FIRST_SHOWN, ORDER_LINE, RANK_LINE, by_label, settings_line, visible_controls
 from mdclaims.reports.terminal import render_terminal
 
 TEXT = """Why choose our laser clinic?
@@ -36,9 +38,131 @@ def words(text):
     return " ".join(text.split())
 
 
-def margin(label, score):
-    """Return a pattern of a label in the margin; how the figures are lined up is not its matter."""
-    return rf"{DISPLAY[label]} +{score}% ▌"
+def margin(label, number):
+    """Return a pattern of a claim in the margin; how the numbers are lined up is not its matter."""
+    return rf"{number} {DISPLAY[label]}( · first)? [▌│]"
+
+
+def text_of(report, **options):
+    """Return the lines below the list of claims."""
+    return render_terminal(report, **options).split("\nThe text\n\n")[1].splitlines()
+
+
+everything = partial(render_terminal, everything=True)
+
+
+# --- what to look at --------------------------------------------------------------------------------------------
+
+MANY = "\n\n".join(f"The laser [e{60 + n}] relieves pain number {'abcdefghij'[n]}." for n in range(8))
+
+
+def test_the_result_stands_before_the_claims_and_the_claims_before_the_text():
+    lines = render_terminal(stub_report(TEXT), width=120).splitlines()
+    assert lines[4] == "4 things to look at, 1 first."
+    assert lines[5] == "2 claims of benefit; no sentence tells of a risk or a limit."
+    assert lines[6] == ORDER_LINE
+    assert [line[:2] for line in lines if re.match(r" \d  ", line)] == [" 1", " 2", " 3", " 4"]
+    assert lines.index("The text") > max(n for n, line in enumerate(lines) if re.match(r" \d  ", line))
+
+
+@pytest.mark.parametrize(("width", "between"), [(60, ": "), (120, " ")])
+def test_a_claim_says_what_why_what_stands_beside_it_and_where(width, between):
+    parts = [
+        "3 “It is quite [s60] gentle on the skin.” Says how safe it is: likely",
+        f"Why{between}reassures about risk, pain or effort",
+        f"Beside it{between}no risk, limit or source in its section of the text read",
+        f"Where{between}paragraph under “Why choose our laser clinic?”, line 3",
+    ]
+    assert " ".join(parts) in words(render_terminal(stub_report(TEXT), width=width))
+
+
+def test_few_words_never_stand_without_their_heading():
+    assert "Under “Why choose our laser clinic?”: “Book now [a90][e70]”" in words(render_terminal(stub_report(TEXT)))
+    assert "Button: “Book [a90] now”" in words(everything(html_report("<button>Book [a90] now</button>")))
+
+
+def test_the_first_claims_are_listed_and_the_others_counted():
+    lines = render_terminal(stub_report(MANY), width=120).splitlines()
+    assert sum(bool(re.match(r" \d  “", line)) for line in lines) == FIRST_SHOWN == 5
+    assert "3 more are marked in the text below. --all lists them." in lines
+    lines = everything(stub_report(MANY), width=120).splitlines()
+    assert sum(bool(re.match(r" \d  “", line)) for line in lines) == 8
+    assert "--all" not in "\n".join(lines)
+
+
+def test_what_is_for_information_is_counted_and_shown_on_request():
+    report = stub_report("The laser [e90:limits] may not help everyone. The laser [e95] relieves pain.")
+    text = render_terminal(report, width=120)
+    assert "1 thing to look at; 1 more for information." in text
+    assert "\n--all lists what is for information.\n" in text
+    assert text.count("may not help everyone") == 2  # as what stands beside the other, and in the text
+    assert not re.search(margin(EFFICACY, 2), text)
+    text = everything(report, width=120)
+    assert text.count("may not help everyone") == 3
+    assert "Says it works: clear · for information" in text
+    assert "2 Says it works │  The laser [e90:limits]" in text
+
+
+def test_the_score_is_shown_on_request():
+    assert "%" not in render_terminal(stub_report(TEXT))
+    text = render_terminal(explained_report(), width=120)
+    assert "Says it works: clear (90 %)" in text
+    assert "Says how safe it is, 60 %: for it" in text
+
+
+def test_endless_quotes_are_cut_in_the_list_but_not_in_the_text():
+    long = "The laser [e95] relieves pain " + "and stiffness " * 40 + "for good."
+    first, whole = render_terminal(stub_report(long), width=60).split("The text")
+    assert "…” Says it works: clear" in words(first)
+    assert "for good." not in first
+    assert words(long) in words(whole)
+
+
+def test_a_long_text_is_followed_by_the_result():
+    short, long = stub_report(TEXT), stub_report(TEXT + "\nWe close early today.\n" * 40)
+    assert render_terminal(short, width=120).count("4 things to look at") == 1
+    lines = render_terminal(long, width=120).splitlines()
+    assert lines[-1] == "4 things to look at, 1 first."
+
+
+# --- several inputs ---------------------------------------------------------------------------------------------
+
+
+def test_several_inputs_begin_with_a_line_for_each_most_to_read_first_at_the_top():
+    screener = stub_screener()
+    texts = {"in/plain.txt": "We close early.", "in/some.txt": "The laser [s90] is gentle.", "in/most.txt": TEXT}
+    results = [screener.screen_text(text, source=source) for source, text in texts.items()]
+    lines = render_terminal(report_of(screener, results, errors=[("in/gone.txt", "is empty")]), width=120).splitlines()
+    assert lines[2] == "3 inputs: 5 things to look at, 1 first. 1 input could not be read."
+    assert lines[3] == RANK_LINE
+    assert lines[5].split() == ["look", "at", "first", "info", "input", "in", "in/"]
+    rows = [line.split() for line in lines[6:9]]
+    assert rows == [["4", "1", "–", "most.txt"], ["1", "–", "–", "some.txt"], ["–", "–", "–", "plain.txt"]]
+    assert [line.split()[0] for line in lines if line.startswith("in/")] == [
+        "in/most.txt",
+        "in/some.txt",
+        "in/plain.txt",
+    ]
+    assert lines.count(ORDER_LINE) == 1
+    assert lines[-3] == lines[2]
+    # A text without a mark is not repeated.
+    assert lines.count("The text") == 2
+    assert "We close early." not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("sources", "shown"),
+    [
+        (["a/b/c.txt", "a/b/d.txt"], ["c.txt", "d.txt"]),
+        (["a/b.txt", "a/bc.txt"], ["b.txt", "bc.txt"]),
+        (["a.txt", "b/a.txt"], ["a.txt", "b/a.txt"]),
+        (["a/b.txt", "a/b.txt"], ["b.txt", "b.txt"]),
+    ],
+)
+def test_the_folder_that_all_inputs_share_is_told_once(sources, shown):
+    screener = stub_screener()
+    report = report_of(screener, [screener.screen_text("We close.", source=source) for source in sources])
+    assert [line.split()[-1] for line in render_terminal(report).splitlines() if "–      –     –" in line] == shown
 
 
 # --- layout -----------------------------------------------------------------------------------------------------
@@ -83,26 +207,28 @@ def test_every_sentence_is_shown_at_any_width(width):
             assert "".join(entry.sentence.text.split()) in shown
 
 
-def test_labels_stand_in_the_margin_with_their_scores():
-    lines = render_terminal(stub_report(TEXT), width=100).splitlines()
-    (row,) = [text for text in lines if re.search(margin(EFFICACY, 90), text)]
+def test_labels_stand_in_the_margin_with_the_number_of_their_claim():
+    lines = text_of(stub_report(TEXT), width=100)
+    (row,) = [text for text in lines if re.search(margin(EFFICACY, 1), text)]
     assert row.split("▌")[1].strip().startswith("The laser [e90] relieves pain")
-    (row,) = [text for text in lines if re.search(margin(SAFETY, 60), text)]
+    assert lines[lines.index(row) + 1].split("▌")[0].strip() == "first"
+    (row,) = [text for text in lines if re.search(margin(SAFETY, 3), text)]
     assert "gentle" not in row.split("▌")[0]
 
 
 def test_two_labels_of_a_sentence_stand_on_two_lines():
-    lines = render_terminal(stub_report(TEXT), width=100).splitlines()
+    lines = text_of(stub_report(TEXT), width=100)
     (at,) = [n for n, text in enumerate(lines) if "Book now" in text]
-    assert re.search(margin(EFFICACY, 70), lines[at])
-    assert re.search(rf"{DISPLAY[ACTION]} +90%", lines[at + 1])
+    assert re.search(margin(ACTION, 2), lines[at])
+    assert re.search(margin(EFFICACY, 4), lines[at + 1])
 
 
 @pytest.mark.parametrize("width", [40, 75])
 def test_narrow_labels_stand_above_their_sentence(width):
-    lines = render_terminal(stub_report(TEXT), width=width).splitlines()
-    (at,) = [n for n, text in enumerate(lines) if re.fullmatch(margin(SAFETY, 60), text)]
+    lines = text_of(stub_report(TEXT), width=width)
+    (at,) = [n for n, text in enumerate(lines) if re.fullmatch(margin(SAFETY, 3), text)]
     assert lines[at + 1].startswith("It is quite [s60] gentle")
+    assert f"1 {DISPLAY[EFFICACY]} · first ▌" in lines
     assert not any("▌  " in text for text in lines)
 
 
@@ -111,25 +237,28 @@ def test_the_margin_begins_at_76_columns():
     assert "▌  " in render_terminal(stub_report(TEXT), width=76)
 
 
-@pytest.mark.parametrize("score", [50, 51, 99])
-def test_scores_are_per_cent(score):
-    assert re.search(margin(EFFICACY, score), render_terminal(stub_report(f"It [e{score}] heals.")))
+@pytest.mark.parametrize(("score", "word"), [(50, "borderline"), (59, "borderline"), (60, "likely"), (90, "clear")])
+def test_certainty_is_in_words(score, word):
+    text = render_terminal(stub_report(f"The laser [e{score}] relieves pain."))
+    assert f"Says it works: {word}\n" in text
+    assert (re.search("borderline ▌", text) is not None) == (word == "borderline")
 
 
 @pytest.mark.parametrize("width", [40, 76, 120])
 @pytest.mark.parametrize("label", LABELS)
 def test_no_label_is_cut_off(label, width):
     letter = {EFFICACY: "e", SAFETY: "s", ACTION: "a"}.get(label, "g")
-    text = render_terminal(stub_report(f"It [{letter}99] heals."), width=width)
-    assert re.search(margin(label, 99), text)
+    text = everything(stub_report(f"It [{letter}99] heals."), width=width)
+    assert re.search(margin(label, 1), text)
 
 
 def test_no_score_is_shown_as_certain():
-    report = stub_report("It [e90] heals.")
+    report = explained_report(text="It [e90] heals.")
     page = report.pages[0]
-    entry = replace(page.sentences[0], scores={**page.sentences[0].scores, EFFICACY: 0.9999})
-    text = render_terminal(replace(report, pages=(replace(page, sentences=(entry,)),)))
-    assert re.search(margin(EFFICACY, 99), text)
+    finding = replace(page.findings[0], score=0.9999)
+    text = everything(replace(report, pages=(replace(page, findings=(finding,)),)))
+    assert "clear (99 %)" in text
+    assert "Says it works, 99 %:" in text
 
 
 def test_no_trailing_white_space():
@@ -191,22 +320,21 @@ def test_findings_are_not_explained_unless_asked():
 @pytest.mark.parametrize("width", [40, 76, 100])
 def test_reasons_stand_below_their_sentence(width):
     lines = render_terminal(explained_report(), width=width).splitlines()
-    below = " ".join(words("\n".join(lines)).split("Book now [a90][e70]")[1].split("• Parking")[0].split())
+    below = " ".join(words("\n".join(lines)).split("• Book now [a90][e70]")[1].split("• Parking")[0].split())
     line = f"for it {FOR_IT}; against it {AGAINST_IT}"
-    shown = [f"{DISPLAY[label]}: {line}" for label in (EFFICACY, ACTION)]
+    shown = [f"{DISPLAY[label]}, {score} %: {line}" for label, score in ((ACTION, 90), (EFFICACY, 70))]
     # In the wide form the second label of the margin stands beside them.
-    assert re.sub(margin(ACTION, 90), "", below).split() == " ".join(shown).split()
-    assert words("\n".join(lines)).count(": for it ") == 4
+    assert re.sub(margin(EFFICACY, 4), "", below).split() == " ".join(shown).split()
+    assert words("\n".join(lines)).count("%: for it ") == 4
 
 
 def test_reasons_are_beside_the_margin_in_the_wide_form_only():
-    wide = render_terminal(explained_report(), width=100).splitlines()
-    narrow = render_terminal(explained_report(), width=60).splitlines()
+    wide, narrow = text_of(explained_report(), width=100), text_of(explained_report(), width=60)
     (text,) = [n for n, line in enumerate(wide) if "gentle on the skin" in line]
     at = wide[text].index("It is")
     assert wide[text + 1].index(DISPLAY[SAFETY]) == at > 0
     (text,) = [n for n, line in enumerate(narrow) if "gentle on the skin" in line]
-    assert narrow[text + 1].startswith(f"{DISPLAY[SAFETY]}: for it “relieves” +2.0")
+    assert narrow[text + 1].startswith(f"{DISPLAY[SAFETY]}, 60 %: for it “relieves” +2.0")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -219,31 +347,31 @@ def test_reasons_keep_within_the_width(width, colour):
 
 
 def test_reasons_change_no_other_line():
-    plain, with_reasons = render_terminal(stub_report(TEXT), width=60), render_terminal(explained_report(), width=60)
-    left = iter(with_reasons.splitlines())
-    assert all(line in left for line in plain.splitlines())
+    plain, with_reasons = text_of(stub_report(TEXT), width=60), text_of(explained_report(), width=60)
+    left = iter(with_reasons)
+    assert all(line in left for line in plain)
 
 
 def test_the_strongest_five_reasons_of_each_side_are_shown():
     many = [("sentence", f"w{n}", sign * (1 + n / 10)) for n in range(7) for sign in (1, -1)]
-    text = words(render_terminal(explained_report(*many, text="It [e90] heals."), width=120))
+    text = words(everything(explained_report(*many, text="It [e90] heals."), width=120))
     assert "for it “w6” +1.6, “w5” +1.5, “w4” +1.4, “w3” +1.3, “w2” +1.2; against it" not in text  # one word, both ways
     many = [("sentence", f"w{n}", 1 + n / 10) for n in range(7)] + [("next", f"v{n}", -1 - n / 10) for n in range(7)]
-    text = words(render_terminal(explained_report(*many, text="It [e90] heals."), width=120))
+    text = words(everything(explained_report(*many, text="It [e90] heals."), width=120))
     assert "for it “w6” +1.6, “w5” +1.5, “w4” +1.4, “w3” +1.3, “w2” +1.2; against it “v6” (sentence after) −1.6" in text
     assert text.count("(sentence after)") == 5
 
 
 @pytest.mark.parametrize("reasons", [[("sentence", "it", 0.1)], [("sentence", "!", 9.0)], [("sentence", "it", -0.1)]])
 def test_no_reason_stands_out(reasons):
-    text = words(render_terminal(explained_report(*reasons, text="It [e90] heals.")))
-    assert f"{DISPLAY[EFFICACY]}: for it nothing in particular" in text
+    text = words(everything(explained_report(*reasons, text="It [e90] heals.")))
+    assert f"{DISPLAY[EFFICACY]}, 90 %: for it nothing in particular" in text
     assert "against" not in text
 
 
 def test_a_word_that_speaks_both_ways_counts_by_its_sum():
     reasons = [("sentence", "it", 2.0), ("sentence", "It", -0.5), ("heading", "it", -3.0)]
-    text = words(render_terminal(explained_report(*reasons, text="It [e90] heals."), width=120))
+    text = words(everything(explained_report(*reasons, text="It [e90] heals."), width=120))
     assert "for it “it” +1.5; against it “it” (heading) −3.0" in text
 
 
@@ -251,8 +379,8 @@ def test_the_real_reasons_name_words_of_the_page():
     screener = tiny_screener(mode="screen", explain=True)
     report = report_of(screener, [screener.screen_text("Why us?\n\nThe laser relieves pain. We close early.\n")])
     assert report.findings
-    text = words(render_terminal(report, width=100))
-    assert text.count(": for it ") == report.findings
+    text = words("\n".join(text_of(report, width=100, everything=True)))
+    assert text.count("%: for it ") == report.findings
     named = re.findall(r"“(.+?)”", text)
     assert named
     assert set(named) <= {"why", "us", "the", "laser", "relieves", "pain", "we", "close", "early"}
@@ -283,23 +411,6 @@ def test_a_report_of_errors_only():
     assert lines[-1] == "not read: gone.txt: does not exist"
 
 
-def test_the_summary_counts():
-    report = stub_report(TEXT)
-    line = summary_line(report.pages[0], LABELS)
-    assert line.endswith("sentences carry a label: 2 says it works, 1 says how safe it is, 1 asks the reader to act.")
-    assert line.startswith("3 of 6 ")
-    assert line in render_terminal(report, width=120).splitlines()
-
-
-def test_the_summary_of_a_page_without_findings():
-    report = stub_report("We close early on Mondays. We open late.")
-    assert summary_line(report.pages[0], LABELS) == "0 of 2 sentences carry a label."
-
-
-def test_the_summary_of_one_sentence_is_grammatical():
-    assert summary_line(stub_report("It [e90] heals.").pages[0], LABELS).startswith("1 of 1 sentence carries a label")
-
-
 def test_counts_by_label():
     report = stub_report(TEXT)
     assert by_label(report.pages[0], LABELS) == {EFFICACY: 2, SAFETY: 1, "stigma_framing": 0, ACTION: 1}
@@ -308,8 +419,8 @@ def test_counts_by_label():
 
 
 def test_every_page_is_shown():
-    text = render_terminal(stub_report("One [e90] heals.", "Two [s90] is safe."))
-    assert text.count("draft.txt") == 2
+    text = everything(stub_report("One [e90] heals.", "Two [s90] is safe."))
+    assert text.count("draft.txt") == 4
     assert text.index("One [e90]") < text.index("Two [s90]")
 
 
@@ -375,7 +486,7 @@ def test_control_characters_never_reach_the_output(control, place):
     if place == "reason":
         report = explained_report(("sentence", f"a{control}b", 1.0), text="It [e90] heals.")
     for width in (40, 100):
-        text = render_terminal(report, width=width)
+        text = everything(report, width=width)
         assert not FORBIDDEN & set(text)
         if control[0] not in "\r\f":  # in a text these end a line
             assert "\ufffd" in text

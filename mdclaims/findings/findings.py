@@ -105,17 +105,24 @@ _SHORT_ITEM = 6
 def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
     """Return for each (label, sentence) the index of the first of its group, which may be itself.
 
-    A group is one claim: equal text, or short items of one kind under one heading.
+    A group is one claim: equal text, or several short items of one kind under one heading.
     """
-    first: dict[tuple[object, ...], int] = {}
-    out: list[int] = []
-    for n, (label, sentence) in enumerate(places):
+    texts = [(label, fold(sentence.text)) for label, sentence in places]
+    lists: dict[tuple[object, ...], set[str]] = {}
+    keys: list[tuple[object, ...] | None] = []
+    for label, sentence in places:
         block = sentence.block
-        key: tuple[object, ...] = (label, fold(sentence.text))
-        if block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM:
-            key = (label, block.region, block.heading_path, block.kind)
-        out.append(first.setdefault(key, n))
-    return out
+        listed = block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM
+        keys.append((label, block.region, block.heading_path, block.kind) if listed else None)
+    for key, (_, text) in zip(keys, texts, strict=True):
+        if key is not None:
+            lists.setdefault(key, set()).add(text)
+    first: dict[tuple[object, ...], int] = {}
+    # One text alone is no list: the same button under many headings is one claim.
+    return [
+        first.setdefault(text if key is None or len(lists[key]) == 1 else key, n)
+        for n, (key, text) in enumerate(zip(keys, texts, strict=True))
+    ]
 
 
 def fold(text: str) -> str:

@@ -19,6 +19,9 @@ PRIORITIES: tuple[str, ...] = ("high", "normal", "info")
 
 CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
 """The labels that speak of a treatment."""
+UNQUALIFIED = "no risk, limit or source stands in its section"
+"""The end of a reason; a report that names the nearest qualifier in a line of its own leaves it out."""
+
 # "Treatment", "session" and "programme" name none.
 _NAMELESS = frozenset({"treatment_general", "treatment_test"})
 
@@ -129,7 +132,7 @@ def reason(
     if not facts.treatments:
         parts.append("names no treatment")
     elif qualifier is None and _is_strong(facts):
-        parts.append("no risk, limit or source stands in its section")
+        parts.append(UNQUALIFIED)
     return ", ".join(parts)
 
 

@@ -1,9 +1,9 @@
 """The HTML report: one self-contained file with the findings, and the page's whole text with its sentences marked.
 
-It owns what a reader sees of a result in a browser and on paper: the grouping of findings, the words for
-places, the anchors. Markup, style and script are in ``data/templates/report.html.jinja``. Text of a page
-reaches the file through the template's autoescape only, and the file's own Content-Security-Policy allows no
-script or style but the template's, and no request.
+It owns what a reader sees of a result in a browser and on paper: the order of its parts and the anchors.
+Markup, style and script are in ``data/templates/report.html.jinja``. Text of a page reaches the file through
+the template's autoescape only, and the file's own Content-Security-Policy allows no script or style but the
+template's, and no request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,24 +19,37 @@ from itertools import groupby
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from mdclaims.findings.findings import PageResult, ScoredSentence
+from mdclaims.findings.findings import PageResult, fold
+from mdclaims.findings.stance import PRIORITIES
 from mdclaims.labels import Label, label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
+    CERTAINTY_LINE,
+    FIRST_SHOWN,
     HIDDEN_WORDS,
     KIND_WORDS,
+    ORDER_LINE,
+    RANK_LINE,
     REGION_WORDS,
+    Claim,
     Reasons,
     Report,
-    by_label,
+    by_priority,
+    claims,
+    context_lines,
+    headline,
+    one_line,
     percent,
-    place_words,
+    quoted,
+    ranked,
     reasons,
     settings_line,
-    summary_line,
+    totals_line,
     visible_controls,
 )
 
+# The appendix names a finding by so many characters of its sentence.
+_QUOTED = 60
 # Kinds that stand beside each other when several follow one another; everything else stands alone.
 _SERIES: dict[str, str] = {"list_item": "list", "link": "row", "button": "row", "cell": "row"}
 
@@ -48,14 +61,20 @@ def render_html(report: Report) -> str:
     """
     template = _template()
     anchors = _anchors(report.pages)
+    numbers = {id(result): n for n, result in enumerate(report.pages)}
+    order = [numbers[id(result)] for result in ranked(report)]
     return template.render(
         report=report,
         labels=[label_info()[label] for label in report.settings.labels],
         counts=_totals(report),
+        priorities=_priorities(report),
+        priority_words=_PRIORITY_WORDS,
         settings_line=settings_line(report.settings),
-        pages=[
-            _page(n, result, names, report) for n, (result, names) in enumerate(zip(report.pages, anchors, strict=True))
-        ],
+        totals_line=totals_line(report),
+        rank_line=RANK_LINE,
+        order_line=ORDER_LINE,
+        certainty_line=CERTAINTY_LINE,
+        pages=[_page(n, report.pages[n], anchors[n], report) for n in order],
         errors=[(visible_controls(error.source), visible_controls(error.error)) for error in report.errors],
         kind_words=KIND_WORDS,
         region_words=REGION_WORDS,
@@ -70,21 +89,28 @@ def render_html(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """One finding as it is shown: the anchor of its place in the text, its label, score in percent and reasons."""
+    """One finding in the text: its anchor, the anchor and number of its claim, its label and priority."""
 
     anchor: str
+    claim: str
+    number: int
     label: Label
-    percent: int
-    why: Reasons | None
+    priority: str
+
+    @property
+    def key(self) -> str:
+        """What the filters look at."""
+        return f"{self.label.name}:{self.priority}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """One sentence: the white space before it in its block, its text, and its findings, strongest first."""
+    """One sentence: the white space before it in its block, its text, its marks, and its anchor if one is needed."""
 
     gap: str
     text: str
     marks: tuple[_Mark, ...]
+    anchor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,46 +132,84 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """One sentence of the list of findings."""
+class _Jump:
+    """Words with the anchor that they lead to, if there is one."""
 
+    words: str
+    anchor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One claim: its quotes and places lead into the text; `facts` are (name, words)."""
+
+    id: str
+    claim: Claim
+    label: Label
+    quotes: tuple[_Jump, ...]
+    facts: tuple[tuple[str, _Jump], ...]
+    places: tuple[_Jump, ...]
+    reasons: Reasons | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One finding in the appendix."""
+
+    number: int
+    anchor: str
     quote: str
-    place: str
-    marks: tuple[_Mark, ...]
+    label: str
+    score: str
+    selector: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
 class _PageView:
-    """One page of the report."""
+    """One page of the report; `first`, `more` and `info` are its claims."""
 
     id: str
     source: str
     title: str | None
-    summary: str
+    headline: str
+    counts: dict[str, int]
+    context: tuple[str, ...]
     notes: tuple[str, ...]
-    findings: int
-    groups: tuple[tuple[tuple[str, ...], tuple[_Entry, ...]], ...]
+    first: tuple[_Entry, ...]
+    more: tuple[_Entry, ...]
+    info: tuple[_Entry, ...]
     metadata: tuple[_Run, ...]
     runs: tuple[_Run, ...]
+    rows: tuple[_Row, ...]
     sentences: int
     sha256: str
     encoding: str
 
 
+_PRIORITY_WORDS: dict[str, str] = {"high": "First", "normal": "Then", "info": "For information"}
+
+
 def _page(number: int, result: PageResult, anchors: Sequence[str], report: Report) -> _PageView:
     page = result.page
-    marks = _marks(result, anchors)
-    runs = tuple(_runs(result, marks))
+    found = claims(result, report.thresholds)
+    entries = [_entry(number, claim, result, anchors) for claim in found]
+    look = tuple(entry for entry in entries if entry.claim.priority != "info")
+    runs = tuple(_runs(number, result, found, anchors))
     return _PageView(
         id=f"p-{number + 1}",
         source=visible_controls(page.source),
         title=visible_controls(page.title) if page.title else None,
-        summary=summary_line(result, report.settings.labels),
+        headline=headline(by_priority(result)),
+        counts=by_priority(result),
+        context=context_lines(result, found, report.settings.labels),
         notes=tuple(visible_controls(note) for note in page.notes),
-        findings=len(result.findings),
-        groups=tuple(_groups(result, marks)),
+        first=look[:FIRST_SHOWN],
+        more=look[FIRST_SHOWN:],
+        info=tuple(entry for entry in entries if entry.claim.priority == "info"),
         metadata=tuple(run for run in runs if run.region == "metadata"),
         runs=tuple(run for run in runs if run.region != "metadata"),
+        rows=tuple(_rows(result, found, anchors)),
         sentences=len(result.sentences),
         sha256=page.sha256,
         encoding=visible_controls(page.encoding),
@@ -165,44 +229,65 @@ def _anchors(pages: Sequence[PageResult]) -> list[list[str]]:
     return out
 
 
-def _marks(result: PageResult, anchors: Sequence[str]) -> dict[int, tuple[_Mark, ...]]:
-    """Return the findings of each sentence that has any, strongest first."""
-    found: dict[int, list[tuple[float, _Mark]]] = {}
-    for finding, anchor in zip(result.findings, anchors, strict=True):
-        mark = _Mark(
-            anchor,
-            label_info()[finding.label],
-            percent(finding.score),
-            reasons(finding),
+def _sentence_anchor(page: int, sentence: int) -> str:
+    return f"s-{page + 1}-{sentence + 1}"
+
+
+def _claim_anchor(page: int, claim: Claim) -> str:
+    return f"c-{page + 1}-{claim.number}"
+
+
+def _entry(page: int, claim: Claim, result: PageResult, anchors: Sequence[str]) -> _Entry:
+    # A quote leads to the first place of its text.
+    first: dict[str, int] = {}
+    for n in claim.findings:
+        first.setdefault(fold(result.sentences[result.findings[n].sentence].sentence.text), n)
+    lead = max(claim.findings, key=lambda n: result.findings[n].score)
+    return _Entry(
+        id=_claim_anchor(page, claim),
+        claim=claim,
+        label=label_info()[claim.label],
+        quotes=tuple(_Jump(quoted(quote), anchors[n]) for quote, n in zip(claim.quotes, first.values(), strict=True)),
+        facts=tuple(
+            (fact.name, _Jump(fact.text, None if fact.sentence is None else _sentence_anchor(page, fact.sentence)))
+            for fact in claim.facts
+        ),
+        places=tuple(_Jump(place.words, anchors[place.findings[0]]) for place in claim.places),
+        reasons=reasons(result.findings[lead]),
+    )
+
+
+def _rows(result: PageResult, found: Sequence[Claim], anchors: Sequence[str]) -> Iterator[_Row]:
+    """Yield the findings in reading order, with what only a machine or a sceptic needs."""
+    numbers = {n: claim.number for claim in found for n in claim.findings}
+    for n, (finding, anchor) in enumerate(zip(result.findings, anchors, strict=True)):
+        sentence = result.sentences[finding.sentence].sentence
+        yield _Row(
+            number=numbers[n],
+            anchor=anchor,
+            quote=one_line(sentence.text[:_QUOTED] + ("…" if len(sentence.text) > _QUOTED else "")),
+            label=finding.label,
+            score=f"{percent(finding.score)}\N{NO-BREAK SPACE}%",
+            selector=one_line(sentence.block.selector or ""),
+            fingerprint=finding.fingerprint,
         )
-        found.setdefault(finding.sentence, []).append((finding.score, mark))
-    return {n: tuple(mark for _, mark in sorted(entries, key=lambda entry: -entry[0])) for n, entries in found.items()}
 
 
-def _groups(
-    result: PageResult, marks: dict[int, tuple[_Mark, ...]]
-) -> Iterator[tuple[tuple[str, ...], tuple[_Entry, ...]]]:
-    """Yield the findings in reading order under the headings they stand under."""
-
-    def place(n: int) -> tuple[str, tuple[str, ...]]:
-        block = result.sentences[n].sentence.block
-        # A heading is read together with the text below it, not with the text above.
-        heads = block.kind == "heading" or (block.kind == "title" and block.region != "metadata")
-        own = (result.page.text[block.start : block.end],) if heads else ()
-        return block.region, (*block.heading_path, *own)
-
-    for (region, path), sentences in groupby(marks, key=place):
-        name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({REGION_WORDS[region]})",)
-        yield name, tuple(_entry(result.sentences[n], marks[n]) for n in sentences)
-
-
-def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
-    return _Entry(quote=visible_controls(entry.sentence.text), place=place_words(entry.sentence), marks=marks)
-
-
-def _runs(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[_Run]:
+def _runs(page: int, result: PageResult, found: Sequence[Claim], anchors: Sequence[str]) -> Iterator[_Run]:
     """Yield the whole text of the page in reading order."""
-    pieces = _pieces(result, marks)
+    marks: dict[int, list[_Mark]] = {}
+    for claim in found:  # in the order of what to read first, so that the first mark of a sentence gives its colour
+        for n in claim.findings:
+            mark = _Mark(
+                anchor=anchors[n],
+                claim=_claim_anchor(page, claim),
+                number=claim.number,
+                label=label_info()[claim.label],
+                priority=claim.priority,
+            )
+            marks.setdefault(result.findings[n].sentence, []).append(mark)
+    pointed = {fact.sentence for claim in found for fact in claim.facts}
+    pieces = _pieces(page, result, marks, pointed)
     for (region, hidden), members in groupby(pieces, key=lambda member: (member[0].region, member[0].hidden)):
         series = tuple(
             (form, tuple(piece for _, piece in together))
@@ -211,7 +296,9 @@ def _runs(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[_
         yield _Run(region=region, hidden=hidden, series=series)
 
 
-def _pieces(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[tuple[Block, _Piece]]:
+def _pieces(
+    page: int, result: PageResult, marks: Mapping[int, Sequence[_Mark]], pointed: Container[int | None]
+) -> Iterator[tuple[Block, _Piece]]:
     at = 0
     for block, entries in groupby(enumerate(result.sentences), key=lambda numbered: numbered[1].sentence.block):
         at = block.start
@@ -220,18 +307,31 @@ def _pieces(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator
             sentence = entry.sentence
             gap = result.page.text[at : sentence.start]
             words.append(
-                _Words(gap=visible_controls(gap), text=visible_controls(sentence.text), marks=marks.get(n, ()))
+                _Words(
+                    gap=visible_controls(gap),
+                    text=visible_controls(sentence.text),
+                    marks=tuple(marks.get(n, ())),
+                    anchor=_sentence_anchor(page, n) if n in pointed else None,
+                )
             )
             at = sentence.end
         yield block, _Piece(kind=block.kind, level=block.level or 2, words=tuple(words))
 
 
 def _totals(report: Report) -> dict[str, int]:
-    """Return the number of findings of each label on all pages."""
+    """Return the number of claims of each label on all pages."""
     totals: Counter[str] = Counter()
     for result in report.pages:
-        totals.update(by_label(result, report.settings.labels))
+        totals.update(label for label, _ in {(finding.label, finding.group) for finding in result.findings})
     return {label: totals[label] for label in report.settings.labels}
+
+
+def _priorities(report: Report) -> dict[str, int]:
+    """Return the number of claims of each priority on all pages."""
+    totals: Counter[str] = Counter()
+    for result in report.pages:
+        totals.update(by_priority(result))
+    return {priority: totals[priority] for priority in PRIORITIES}
 
 
 # --- the template ---------------------------------------------------------------------------------------------

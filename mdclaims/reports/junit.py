@@ -20,7 +20,7 @@ from mdclaims.reports.report import (
     InputError,
     Report,
     certainty,
-    distance_words,
+    distance,
     heading_words,
     place_words,
     quote_words,
@@ -121,7 +121,7 @@ def _lines(finding: Finding, result: PageResult, report: Report, positions: Sour
         qualifier = finding.qualifier
         other = result.sentences[qualifier.sentence].sentence
         quote = "" if other is sentence else f": {quote_words(other, _QUOTE)}"
-        yield f"  nearest {qualifier.kind}, {distance_words(qualifier)}{quote}"
+        yield f"  nearest {qualifier.kind}, {distance(finding, qualifier)}{quote}"
     yield f"  fingerprint: {finding.fingerprint}"
 
 

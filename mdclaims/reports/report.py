@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.findings.findings import Finding, PageResult, fold
 from mdclaims.findings.qualifiers import Qualifier
-from mdclaims.findings.stance import PRIORITIES
+from mdclaims.findings.stance import CLAIMS, PRIORITIES, UNQUALIFIED
 from mdclaims.labels import label_info
 from mdclaims.language.sentences import Sentence
+from mdclaims.reading.positions import SourcePositions
 
 MODE_WORDS: dict[str, str] = {
     "balanced": "balanced (between few false alarms and few misses)",
     "edit": "edit (few false alarms)",
     "screen": "screen (few missed statements)",
 }
-
-KIND_WORDS: dict[str, str] = {
-    "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
-    "list_item": "list item", "cell": "table cell", "button": "button", "link": "link", "alt": "image description",
-    "quote": "quotation", "caption": "caption", "structured": "structured data", "other": "other text",
-}  # fmt: skip
-REGION_WORDS: dict[str, str] = {
-    "header": "header", "nav": "navigation", "main": "main text", "aside": "side text", "footer": "footer",
-    "metadata": "metadata",
-}  # fmt: skip
-HIDDEN_WORDS = "present, not shown at first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +75,7 @@ def settings_line(settings: Settings) -> str:
     return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: none chosen, so no provisions are shown."
 
 
-def totals_line(report: Report) -> str:
-    """Return one sentence of result for all pages together."""
-    labelled = sum(bool(entry.labels) for page in report.pages for entry in page.sentences)
-    total = sum(len(page.sentences) for page in report.pages)
-    return f"All {len(report.pages)} inputs: {labelled:,} of {total:,} sentences carry a label."
+# --- results in a sentence ----------------------------------------------------------------------------------------
 
 
 def by_priority(result: PageResult) -> dict[str, int]:
@@ -108,18 +95,394 @@ def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:
     return {label: counts[label] for label in labels}
 
 
-def summary_line(result: PageResult, labels: Sequence[str]) -> str:
-    """Return one sentence of result for a page."""
-    total = len(result.sentences)
-    labelled = sum(bool(entry.labels) for entry in result.sentences)
-    counts = ", ".join(
-        f"{count} {label_info()[label].display.lower()}" for label, count in by_label(result, labels).items() if count
+def headline(counts: Mapping[str, int]) -> str:
+    """Return one sentence of result.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Different claims of each priority, as `by_priority` returns them.
+    """
+    first, info = counts["high"], counts["info"]
+    look = first + counts["normal"]
+    if not look and not info:
+        return "Nothing found in the text read."
+    things = f"{look:,} {'thing' if look == 1 else 'things'} to look at" if look else "Nothing to look at"
+    if first:
+        things += " first" if first == look else f", {first:,} first"
+    return f"{things}; {info:,} {'more ' if look else ''}for information." if info else f"{things}."
+
+
+def totals_line(report: Report) -> str:
+    """Return one sentence of result for all inputs together."""
+    counts: Counter[str] = Counter()
+    for result in report.pages:
+        counts.update(by_priority(result))
+    unread = f" {_number(len(report.errors), 'input')} could not be read." if report.errors else ""
+    return f"{_number(len(report.pages), 'input')}: {_lower_first(headline(counts))}{unread}"
+
+
+def ranked(report: Report) -> tuple[PageResult, ...]:
+    """Return the pages, those with most to read first at the top, otherwise in the order they were given."""
+
+    def rank(result: PageResult) -> tuple[int, int]:
+        counts = by_priority(result)
+        return -counts["high"], -counts["normal"]
+
+    return tuple(sorted(report.pages, key=rank))
+
+
+RANK_LINE = "Those with most to read first stand at the top."
+
+
+def context_lines(result: PageResult, claims: Sequence[Claim], labels: Sequence[str]) -> tuple[str, ...]:
+    """Return what the page as a whole tells: benefits against risks and limits, and claims that no reader sees.
+
+    The balance needs both labels of treatments, so that it is left out if one was not asked for.
+    """
+    lines = []
+    if set(labels) >= CLAIMS:
+        benefits = {entry.group for entry in result.findings if entry.label == "efficacy_claim" and _is_forward(entry)}
+        disclosing = {
+            fold(result.sentences[entry.sentence].sentence.text)
+            for entry in result.findings
+            if entry.label in CLAIMS and not _is_forward(entry)
+        }
+        told = f"{len(disclosing):,}" if disclosing else "no"
+        verb = "sentences tell" if len(disclosing) > 1 else "sentence tells"
+        if benefits or disclosing:
+            said = _number(len(benefits), "claim") if benefits else "No claim"
+            lines.append(f"{said} of benefit; {told} {verb} of a risk or a limit.")
+    unseen = sum(claim.only_in_metadata for claim in claims if claim.priority != "info")
+    if unseen:
+        verb = "stands" if unseen == 1 else "stand"
+        lines.append(f"{_number(unseen, 'claim')} {verb} only in the metadata, which search results and previews show.")
+    return tuple(lines)
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+# --- claims -------------------------------------------------------------------------------------------------------
+
+FIRST_SHOWN = 5
+"""So many claims are shown before the text of a page."""
+
+ORDER_LINE = "Order: strong claims that nothing qualifies, and words that demean; then the surest; metadata last."
+
+CERTAINTIES: tuple[str, ...] = ("clear", "likely", "borderline")
+CERTAINTY_LINE = (
+    "Clear, likely or borderline: how sure it is that this is such a statement, not that anything is wrong with it."
+)
+_CLEAR = 0.9
+_BORDER = 0.1
+_MOST_NAMED = 2
+# Fewer words say little without the heading above them.
+_SHORT = 4
+
+
+def certainty(score: float, threshold: float) -> str:
+    """Return in a word how sure it is that a sentence is such a statement, not that the statement is wrong.
+
+    Parameters
+    ----------
+    score : float
+        Calibrated, so that of the findings with a score of 0.9 nine in ten are right.
+    threshold : float
+        Of the finding's label in the mode of the run.
+
+    Returns
+    -------
+    str
+        "clear" from 0.9 on, whatever the threshold. "borderline" less than 0.1 above the threshold, where another
+        mode or a small change of wording can undo the finding, and below one half, where it is more often wrong
+        than right: the mode ``screen`` has thresholds of about 0.1. "likely" between the two.
+    """
+    if score >= _CLEAR:
+        return "clear"
+    return "borderline" if score < max(threshold + _BORDER, 0.5) else "likely"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a claim stands.
+
+    Attributes
+    ----------
+    words : str
+        In plain words ("list item under “What it treats”, page 2"); for several alike with their number.
+    findings : tuple of int
+        Indices into the result's findings, in reading order.
+    """
+
+    words: str
+    findings: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line about a claim.
+
+    Attributes
+    ----------
+    name, text : str
+        What it tells ("Why"), and that in plain words.
+    sentence : int or None
+        The sentence of the result that it speaks of, if it is another one.
+    """
+
+    name: str
+    text: str
+    sentence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One entry of a report: the findings of a group, told once. All texts are safe to show on one line.
+
+    Attributes
+    ----------
+    number : int
+        From 1, in the order of what to read first; it names the claim throughout a report.
+    label, priority : str
+    lead : str or None
+        What the quotes cannot stand without, being several items or few words: "Under “What it treats”", or the place
+        where no heading stands above.
+    quotes : tuple of str
+        Its words; several if it is a list of items, each different text once.
+    score : float
+        The highest of its findings.
+    certainty : str
+        One of `CERTAINTIES`.
+    also : tuple of str
+        Display names of the other labels that its sentences carry.
+    facts : tuple of Fact
+        Why a person should look, and what qualifies it: one line each. Advice will stand here too.
+    places : tuple of Place
+    only_in_metadata : bool
+        No reader of the page itself sees it.
+    findings : tuple of int
+        Indices into the result's findings, in reading order.
+    """
+
+    number: int
+    label: str
+    priority: str
+    lead: str | None
+    quotes: tuple[str, ...]
+    score: float
+    certainty: str
+    also: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    places: tuple[Place, ...]
+    only_in_metadata: bool
+    findings: tuple[int, ...]
+
+    @property
+    def said(self) -> str:
+        """The label and how sure it is, in words: "Says it works: clear"."""
+        also = "".join(f"; also {_lower_first(name)}" for name in self.also)
+        return f"{label_info()[self.label].display}: {self.certainty}{also}"
+
+
+def claims(result: PageResult, thresholds: Mapping[str, float]) -> tuple[Claim, ...]:
+    """Return the claims of a page in the order of what to read first: one for each group of findings.
+
+    High before normal before info; then clear before likely before borderline; then as they stand on the page, those
+    that stand only in the metadata last.
+    """
+    members: dict[str, list[int]] = {}
+    for n, finding in enumerate(result.findings):
+        members.setdefault(finding.group, []).append(n)
+    positions = None if result.page.source_text is None else SourcePositions(result.page.source_text)
+    made = [_claim(result, numbers, thresholds, positions) for numbers in members.values()]
+    made.sort(
+        key=lambda claim: (
+            PRIORITIES.index(claim.priority),
+            CERTAINTIES.index(claim.certainty),
+            claim.only_in_metadata,
+            claim.findings[0],
+        )
     )
-    said = (
-        f"{labelled} of {total} {'sentence' if total == 1 else 'sentences'} "
-        f"{'carries' if labelled == 1 or total == 1 else 'carry'} a label"
+    return tuple(replace(claim, number=number) for number, claim in enumerate(made, start=1))
+
+
+def _claim(
+    result: PageResult, numbers: Sequence[int], thresholds: Mapping[str, float], positions: SourcePositions | None
+) -> Claim:
+    findings = [result.findings[n] for n in numbers]
+    entries = [result.sentences[finding.sentence] for finding in findings]
+    quotes: dict[str, str] = {}
+    for entry in entries:
+        quotes.setdefault(fold(entry.sentence.text), one_line(entry.sentence.text))
+    path = entries[0].sentence.block.heading_path
+    needed = len(quotes) > 1 or len(next(iter(quotes.values())).split()) < _SHORT
+    # The findings of a group can differ; the one that is most urgent, then surest, speaks for it.
+    lead = min(findings, key=lambda finding: (PRIORITIES.index(finding.priority), -finding.score))
+    score = max(finding.score for finding in findings)
+    places = _places(result, numbers, positions, told=path[-1] if needed and path else None)
+    lead_words = f"Under {quoted(one_line(path[-1]))}" if path else places[0].words.capitalize()
+    others = {label for entry in entries for label in entry.labels} - {lead.label}
+    return Claim(
+        number=0,
+        label=lead.label,
+        priority=lead.priority,
+        lead=lead_words if needed else None,
+        quotes=tuple(quotes.values()),
+        score=score,
+        certainty=certainty(score, thresholds[lead.label]),
+        also=tuple(info.display for label, info in label_info().items() if label in others),
+        facts=_facts(result, lead),
+        places=places,
+        only_in_metadata=all(entry.sentence.block.region == "metadata" for entry in entries),
+        findings=tuple(numbers),
     )
-    return f"{said}: {counts}." if counts else f"{said}."
+
+
+def _facts(result: PageResult, finding: Finding) -> tuple[Fact, ...]:
+    why = finding.reason.removesuffix(f", {UNQUALIFIED}")
+    if finding.attributes and _is_forward(finding):
+        text = fold(result.sentences[finding.sentence].sentence.text)
+        named = [name for name in finding.attributes.treatments if fold(name) in text]  # not those of its headings
+        why += f", names {' and '.join(map(quoted, named[:_MOST_NAMED]))}" if named else ""
+    facts = [Fact("Why", one_line(why))]
+    if finding.label in CLAIMS and _is_forward(finding):
+        facts.append(_beside(result, finding))
+    return tuple(facts)
+
+
+def _is_forward(finding: Finding) -> bool:
+    return finding.stance is None or finding.stance in label_info()[finding.label].forward
+
+
+def _beside(result: PageResult, finding: Finding) -> Fact:
+    """Return the nearest qualifier of a claim, quoted, with its distance in words."""
+    near = finding.qualifier
+    if near is None:
+        return Fact("Beside it", "no risk, limit or source in its section of the text read")
+    if not near.sentences_away:
+        return Fact("Beside it", f"a {near.kind}, {distance(finding, near)}")
+    quote = quoted(one_line(result.sentences[near.sentence].sentence.text))
+    return Fact("Beside it", f"a {near.kind}, {distance(finding, near)}: {quote}", near.sentence)
+
+
+def distance(finding: Finding, near: Qualifier) -> str:
+    """Return in words how far a qualifier stands from a claim, and whether it is shown at first."""
+    below = near.sentence > finding.sentence
+    if near.sentences_away == 1:
+        words = "in the next sentence" if below else "in the sentence before"
+    elif near.sentences_away:
+        words = _number(near.sentences_away, "sentence")
+        words += f" and {_number(near.blocks_away, 'block')}" if near.blocks_away else ""
+        words += " below" if below else " above"
+    else:
+        words = "in the same sentence"
+    return f"{words} ({HIDDEN_WORDS})" if near.hidden else words
+
+
+# --- places -------------------------------------------------------------------------------------------------------
+
+KIND_WORDS: dict[str, str] = {
+    "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
+    "list_item": "list item", "cell": "table cell", "button": "button", "link": "link", "alt": "image description",
+    "quote": "quotation", "caption": "caption", "structured": "structured data", "other": "other text",
+}  # fmt: skip
+REGION_WORDS: dict[str, str] = {
+    "header": "header", "nav": "navigation", "main": "main text", "aside": "side text", "footer": "footer",
+    "metadata": "metadata",
+}  # fmt: skip
+HIDDEN_WORDS = "present, not shown at first"
+_UNCOUNTED = frozenset({"structured", "other"})
+
+
+def _places(
+    result: PageResult, numbers: Sequence[int], positions: SourcePositions | None, *, told: str | None
+) -> tuple[Place, ...]:
+    """Return the places of a claim in reading order, neighbours that read alike as one.
+
+    The heading that the quotes are told with is not told again.
+    """
+
+    def words(n: int) -> tuple[str, str, str, str]:
+        sentence = result.sentences[result.findings[n].sentence].sentence
+        block = sentence.block
+        region = "" if block.region == "main" else f" in the {REGION_WORDS[block.region]}"
+        heading = block.heading_path[-1] if block.heading_path and block.heading_path[-1] != told else ""
+        after = ", in quotation marks" if sentence.quoted and block.kind != "quote" else ""
+        return block.kind, region, heading, f"{after}, {HIDDEN_WORDS}" if block.hidden else after
+
+    places: list[Place] = []
+    above = ""
+    for (kind, region, heading, after), alike in groupby(numbers, key=words):
+        found = tuple(alike)
+        sentence = result.sentences[result.findings[found[0]].sentence].sentence
+        name = KIND_WORDS[kind]
+        if len(found) > 1:
+            name = f"{len(found):,} {name if kind in _UNCOUNTED else f'{name}s'}"
+        under = " under the same heading" if heading == above else f" under {quoted(one_line(heading))}"
+        above = heading
+        span = result.page.source_span(sentence.start, sentence.end)
+        line = None if positions is None or span is None else positions.region(*span).start_line
+        at = "" if sentence.block.page is None else f", page {sentence.block.page:,}"
+        at += "" if line is None else f", {'from ' if len(found) > 1 else ''}line {line:,}"
+        places.append(Place(f"{name}{region}{under if heading else ''}{after}{at}", found))
+    return tuple(places)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotation marks, unless it begins with one of its own; a mark without a partner is left out."""
+    if text[:1] in _OPENING and not any(mark in text[1:] for mark in _CLOSING):
+        text = text[1:]
+    if text[-1:] in _CLOSING and not any(mark in text[:-1] for mark in _OPENING):
+        text = text[:-1]
+    return text if text[:1] in _OPENING else f"“{text}”"
+
+
+_OPENING, _CLOSING = frozenset('“"«'), frozenset('”"»')
+
+
+# --- words for one sentence, for formats that list findings ---------------------------------------------------------
+
+
+def place_words(sentence: Sentence) -> str:
+    """Return where a sentence stands, in words: "list item, main text, page 3"."""
+    block = sentence.block
+    place = [KIND_WORDS[block.kind], REGION_WORDS[block.region]]
+    if block.page is not None:
+        place.append(f"page {block.page}")
+    if sentence.quoted:
+        place.append("in quotation marks")
+    if block.hidden:
+        place.append(HIDDEN_WORDS)
+    return ", ".join(place)
+
+
+def heading_words(sentence: Sentence) -> str:
+    """Return the headings above a sentence, outermost first, as one line; "" if there are none."""
+    return " › ".join(one_line(heading) for heading in sentence.block.heading_path)
+
+
+_HEADING_SHOWN = 100
+
+
+def quote_words(sentence: Sentence, most: int) -> str:
+    """Return a sentence in quotation marks, on one line and at most so long, a short one with its heading."""
+    quote = f"“{_cut(one_line(sentence.text), most)}”"
+    if len(sentence.text.split()) < _SHORT and sentence.block.heading_path:
+        quote += f" (under “{_cut(one_line(sentence.block.heading_path[-1]), _HEADING_SHOWN)}”)"
+    return quote
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+# --- reasons ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,72 +536,7 @@ def reasons(finding: Finding, most: int = 5) -> Reasons | None:
     return Reasons(speak_for=words(1), speak_against=words(-1))
 
 
-_CLEAR = 0.9
-_BORDER = 0.1
-
-
-def certainty(score: float, threshold: float) -> str:
-    """Return in a word how sure it is that a sentence is such a statement, not that the statement is wrong.
-
-    Parameters
-    ----------
-    score : float
-        Calibrated, so that of the findings with a score of 0.9 nine in ten are right.
-    threshold : float
-        Of the finding's label in the mode of the run.
-
-    Returns
-    -------
-    str
-        "clear" from 0.9 on, whatever the threshold. "borderline" less than 0.1 above the threshold, where another
-        mode or a small change of wording can undo the finding, and below one half, where it is more often wrong
-        than right: the mode ``screen`` has thresholds of about 0.1. "likely" between the two.
-    """
-    if score >= _CLEAR:
-        return "clear"
-    return "borderline" if score < max(threshold + _BORDER, 0.5) else "likely"
-
-
-def place_words(sentence: Sentence) -> str:
-    """Return where a sentence stands, in words: "list item, main text, page 3"."""
-    block = sentence.block
-    place = [KIND_WORDS[block.kind], REGION_WORDS[block.region]]
-    if block.page is not None:
-        place.append(f"page {block.page}")
-    if sentence.quoted:
-        place.append("in quotation marks")
-    if block.hidden:
-        place.append(HIDDEN_WORDS)
-    return ", ".join(place)
-
-
-def heading_words(sentence: Sentence) -> str:
-    """Return the headings above a sentence, outermost first, as one line; "" if there are none."""
-    return " › ".join(one_line(heading) for heading in sentence.block.heading_path)
-
-
-# A quote of fewer words says little without the heading above it.
-_FEW_WORDS = 4
-_HEADING_SHOWN = 100
-
-
-def quote_words(sentence: Sentence, most: int) -> str:
-    """Return a sentence in quotation marks, on one line and at most so long, a short one with its heading."""
-    quote = f"“{_cut(one_line(sentence.text), most)}”"
-    if len(sentence.text.split()) < _FEW_WORDS and sentence.block.heading_path:
-        quote += f" (under “{_cut(one_line(sentence.block.heading_path[-1]), _HEADING_SHOWN)}”)"
-    return quote
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def distance_words(qualifier: Qualifier) -> str:
-    """Return how far a qualifier stands from its claim: "2 sentences away"."""
-    if qualifier.sentences_away == 0:
-        return "in the sentence itself"
-    return f"{qualifier.sentences_away} {'sentence' if qualifier.sentences_away == 1 else 'sentences'} away"
+# --- text that is safe to show ------------------------------------------------------------------------------------
 
 
 def percent(score: float) -> int:

@@ -22,7 +22,7 @@ from mdclaims.reports.json_report import json_text
 from mdclaims.reports.report import (
     Report,
     certainty,
-    distance_words,
+    distance,
     heading_words,
     one_line,
     place_words,
@@ -264,7 +264,7 @@ class _PageResults:
         if qualifier is not None and qualifier.sentence != finding.sentence:
             other = self._result.sentences[qualifier.sentence].sentence
             # GitHub shows a related location where the message links to it.
-            entry["message"]["text"] += f" Nearest {qualifier.kind}: [{distance_words(qualifier)}](1)."
+            entry["message"]["text"] += f" Nearest {qualifier.kind}: [{distance(finding, qualifier)}](1)."
             text = f"The nearest {qualifier.kind}: {quote_words(other, _QUOTE_SHOWN)}"
             entry["relatedLocations"] = [{"id": 1, **self._location(other), "message": {"text": _literal(text)}}]
         return entry
