@@ -140,7 +140,18 @@ def test_all_keys_of_the_contract_are_there():
 
 def test_unused_keys_are_empty():
     for finding in data_of(stub_report(TEXT))["pages"][0]["findings"]:
-        assert (finding["rules"], finding["suggestions"], finding["suppressed"]) == ([], [], None)
+        assert (finding["rules"], finding["suppressed"]) == ([], None)
+
+
+def test_suggestions_are_all_in_the_json():
+    (page,) = data_of(stub_report("Many addicts [g95] come here."))["pages"]
+    (finding,) = page["findings"]
+    (suggestion,) = finding["suggestions"]
+    assert page["text"][suggestion["start"] : suggestion["end"]] == suggestion["text"] == "addicts"
+    assert suggestion["replacement"] == "people with a substance use disorder"
+    assert suggestion["guide"]
+    assert suggestion["address"].startswith("https://")
+    assert suggestion["verified"] is True
 
 
 def test_a_claim_and_its_qualifier():

@@ -179,7 +179,7 @@ def test_another_label_of_the_sentence_is_told():
 
 
 def test_why_names_the_treatment_and_leaves_out_what_the_next_line_says():
-    why, beside = claims_of("The laser [e95] always relieves pain.")[0].facts
+    why, beside = claims_of("The laser [e95] always relieves pain.")[0].facts[:2]
     assert (why.name, why.text) == ("Why", "says that it works, leaves no exception (“always”), names “laser”")
     assert (beside.name, beside.text) == ("Beside it", "no risk, limit or source in its section of the text read")
 
@@ -261,3 +261,20 @@ def test_a_short_quote_has_its_heading():
         "“Anxiety” (under “What TMS treats”)",
         "“Worry that …”",
     ]
+
+
+# --- advice -----------------------------------------------------------------------------------------------------
+
+
+def test_what_to_write_instead_stands_with_its_guide():
+    (claim,) = claims_of("Tinnitus sufferers wait [g95:wording].")
+    advice = [fact.text for fact in claim.facts if fact.name == "Instead"]
+    assert len(advice) == 1
+    assert advice[0].startswith("“Tinnitus sufferers” → “People with tinnitus” (")
+
+
+def test_a_claim_has_questions_and_never_new_words():
+    (claim,) = claims_of("TMS cures depression [e95].")
+    names = [fact.name for fact in claim.facts]
+    assert "Ask" in names
+    assert "Instead" not in names

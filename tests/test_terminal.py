@@ -71,6 +71,7 @@ def test_a_claim_says_what_why_what_stands_beside_it_and_where(width, between):
         "3 “It is quite [s60] gentle on the skin.” Says how safe it is: likely",
         f"Why{between}reassures about risk, pain or effort",
         f"Beside it{between}no risk, limit or source in its section of the text read",
+        f"Ask{between}Which side effects happen, and how often? Say it beside this sentence.",
         f"Where{between}paragraph under “Why choose our laser clinic?”, line 3",
     ]
     assert " ".join(parts) in words(render_terminal(stub_report(TEXT), width=width))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import Attributes
+from mdclaims.findings.wording import Suggestion
 from mdclaims.language.cues import Cue
 from mdclaims.language.sentences import ITEM_KINDS, Sentence
 from mdclaims.model.explanations import Explanation
@@ -62,6 +63,8 @@ class Finding:
         What the cues tell of an efficacy or safety claim; None for the other labels.
     qualifier : Qualifier or None
         The nearest risk, limit or source in the section of an efficacy or safety claim that is put forward.
+    suggestions : tuple of Suggestion
+        What to write instead, or to ask; none for what is only noted.
     explanation : Explanation, optional
         What drove the score, if the settings ask for it; offsets into the sentence, its heading or neighbour.
     """
@@ -77,6 +80,7 @@ class Finding:
     group: str
     attributes: Attributes | None
     qualifier: Qualifier | None
+    suggestions: tuple[Suggestion, ...] = ()
     explanation: Explanation | None = None
 
 

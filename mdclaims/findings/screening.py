@@ -13,6 +13,7 @@ from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
+from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, shared_matcher
 from mdclaims.language.pipeline import looks_english, shared_pipeline
@@ -37,6 +38,7 @@ class Screener:
         self.settings = settings
         self._nlp = shared_pipeline()
         self._cues = shared_matcher()
+        self._wording = shared_wording()
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -97,16 +99,29 @@ class Screener:
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
         qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
         headings: dict[tuple[str, ...], list[Cue]] = {}
+        quoted: dict[int, list[tuple[int, int]]] = {}
         findings: list[Finding] = []
         for (n, label), mark, first in zip(places, marks, firsts, strict=True):
             stance = judgement.stances[label][n] if label in judgement.stances else None
+            forward = label_info()[label].forward
             facts = qualifier = None
             if label in CLAIMS:
                 path = sentences[n].block.heading_path
                 if path not in headings:
                     headings[path] = [cue for text in path for cue in self._cues.find(self._nlp.make_doc(text))]
                 facts = attributes(cues[n], headings[path])
-                qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
+                qualifier = qualifiers[n] if stance is None or stance in forward else None
+            suggestions: tuple[Suggestion, ...] = ()
+            if stance is not None and stance not in forward:
+                pass  # only noted
+            elif label == "stigma_framing":
+                block = sentences[n].block
+                if block.index not in quoted:
+                    quoted[block.index] = quoted_spans(page.text, block)
+                suggestions = self._wording.suggest(sentences[n], cues[n], quoted[block.index])
+            else:
+                stances = forward if stance is None else (stance,)
+                suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
             findings.append(
                 Finding(
                     sentence=n,
@@ -120,6 +135,7 @@ class Screener:
                     group=marks[first],
                     attributes=facts,
                     qualifier=qualifier,
+                    suggestions=suggestions,
                     explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
                 )
             )

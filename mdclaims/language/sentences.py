@@ -106,7 +106,7 @@ def split_page(page: Page, nlp: Language) -> list[Sentence]:
     sentences: list[Sentence] = []
     for block in page.blocks:
         doc = nlp.make_doc(page.text[block.start : block.end])
-        quoted = [(block.start, block.end)] if block.kind == "quote" else _quotations(page.text, block.start, block.end)
+        quoted = [(block.start, block.end)] if block.kind == "quote" else quotations(page.text, block.start, block.end)
         quotation = 0
         for first, last in sentence_spans(doc):
             span = doc[first:last]
@@ -147,7 +147,7 @@ def page_inputs(sentences: Sequence[Sentence]) -> list[SentenceInput]:
 _QUOTATION = re.compile(r'“[^“”]*”|«[^«»]*»|(?<!\w)"[^"]*"(?!\w)')
 
 
-def _quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Return the spans in quotation marks, within one block."""
     return [match.span() for match in _QUOTATION.finditer(text, start, end)]
 

@@ -105,7 +105,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "attributes": _attributes(finding),
         "cues": [{"name": cue.name, "start": cue.start, "end": cue.end, "text": cue.text} for cue in finding.cues],
         "rules": [],
-        "suggestions": [],
+        "suggestions": [asdict(suggestion) for suggestion in finding.suggestions],
         "qualifier": asdict(finding.qualifier) if finding.qualifier else None,
         "suppressed": None,
         "explanation": _explanation(finding),

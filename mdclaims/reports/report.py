@@ -12,6 +12,7 @@ from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, fold
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import CLAIMS, PRIORITIES, UNQUALIFIED
+from mdclaims.findings.wording import Suggestion
 from mdclaims.labels import label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.positions import SourcePositions
@@ -262,7 +263,7 @@ class Claim:
     also : tuple of str
         Display names of the other labels that its sentences carry.
     facts : tuple of Fact
-        Why a person should look, and what qualifies it: one line each. Advice will stand here too.
+        Why a person should look, what qualifies it, and what to write instead or to ask: one line each.
     places : tuple of Place
     only_in_metadata : bool
         No reader of the page itself sees it.
@@ -353,7 +354,18 @@ def _facts(result: PageResult, finding: Finding) -> tuple[Fact, ...]:
     facts = [Fact("Why", one_line(why))]
     if finding.label in CLAIMS and _is_forward(finding):
         facts.append(_beside(result, finding))
-    return tuple(facts)
+    return (*facts, *(_advice(suggestion) for suggestion in finding.suggestions))
+
+
+def _advice(suggestion: Suggestion) -> Fact:
+    """Return what to write instead, with the guide that prefers it, or what to ask."""
+    if suggestion.guide is None:
+        return Fact("Ask", one_line(suggestion.advice))
+    checked = "" if suggestion.verified else ", not checked at its source"
+    if suggestion.replacement is None:
+        return Fact("Instead", f"{one_line(suggestion.advice)} ({suggestion.guide}{checked})")
+    text, replacement = (f"“{one_line(words)}”" for words in (suggestion.text, suggestion.replacement))
+    return Fact("Instead", f"{text} → {replacement} ({suggestion.guide}{checked})")
 
 
 def _is_forward(finding: Finding) -> bool:
