@@ -96,6 +96,40 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Directive:
+    """What a document tells mdclaims in a comment, or on a line of its own: no text of the page.
+
+    It is only recorded here. What it asks for is read in ``findings/suppressions.py``, and obeyed by `check` alone.
+
+    Attributes
+    ----------
+    text : str
+        What stands behind ``mdclaims:``, on one line.
+    line : int or None
+        The line of the source on which it begins, from 1.
+    first_block, last_block : int
+        The blocks that it belongs to, half-open: those it stands in, or else those of the next text; empty
+        where no text follows.
+    """
+
+    text: str
+    line: int | None
+    first_block: int
+    last_block: int
+
+
+_DIRECTIVE = re.compile(r"\s*mdclaims:(.*)", re.DOTALL | re.IGNORECASE)
+# Longer is no reason that anybody reads.
+_DIRECTIVE_LENGTH = 2_000
+
+
+def directive_text(comment: str) -> str | None:
+    """Return what a comment tells mdclaims, on one line, or None if it is meant for somebody else."""
+    match = _DIRECTIVE.match(comment)
+    return " ".join(match.group(1).split())[:_DIRECTIVE_LENGTH] if match else None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A document as its reader sees it.
 
@@ -117,6 +151,8 @@ class Page:
         Sorted by `start`; empty where the format gives no source offsets (HTML, PDF).
     notes : tuple of str
         What a user should know about the reading ("declared UTF-8, read as windows-1252").
+    directives : tuple of Directive
+        What the document tells mdclaims about itself, in order.
     """
 
     source: str
@@ -127,6 +163,7 @@ class Page:
     blocks: tuple[Block, ...]
     segments: tuple[Segment, ...]
     notes: tuple[str, ...] = ()
+    directives: tuple[Directive, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -270,6 +307,8 @@ class PageBuilder:
     _segments: list[Segment] = field(default_factory=list)
     _headings: HeadingPath = field(default_factory=HeadingPath)
     _length: int = 0
+    _directives: list[Directive] = field(default_factory=list)
+    _waiting: list[tuple[str, int | None]] = field(default_factory=list)
 
     def add(
         self,
@@ -307,6 +346,24 @@ class PageBuilder:
         self._length = start + len(text)
         return text
 
+    def add_directive(self, comment: str, *, line: int | None = None) -> None:
+        """Take a comment in, if it is meant for mdclaims; it waits for the text that it belongs to."""
+        text = directive_text(comment)
+        if text is not None:
+            self._waiting.append((text, line))
+
+    def place_directives(self, first_block: int) -> None:
+        """Let the directives that wait belong to the blocks added since `first_block`, if there are any."""
+        if first_block < len(self._blocks):
+            for text, line in self._waiting:
+                self._directives.append(Directive(text, line, first_block, len(self._blocks)))
+            self._waiting.clear()
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks so far."""
+        return len(self._blocks)
+
     @property
     def length(self) -> int:
         """Length of the text so far, in code points."""
@@ -314,6 +371,8 @@ class PageBuilder:
 
     def build(self, *, source: str, sha256: str, title: str | None, encoding: str, notes: Sequence[str] = ()) -> Page:
         """Return the finished page."""
+        end = len(self._blocks)
+        behind = [Directive(text, line, end, end) for text, line in self._waiting]
         return Page(
             source=replace_unencodable(source),  # a file's name need not be valid text
             sha256=sha256,
@@ -323,6 +382,7 @@ class PageBuilder:
             blocks=tuple(self._blocks),
             segments=tuple(self._segments),
             notes=tuple(notes),
+            directives=(*self._directives, *behind),
         )
 
 
