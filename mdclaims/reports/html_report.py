@@ -26,6 +26,9 @@ from mdclaims.reports.report import (
     Reasons,
     Report,
     by_label,
+    change_words,
+    close_words,
+    for_people,
     percent,
     reasons,
     settings_line,
@@ -53,6 +56,7 @@ def render_html(report: Report) -> str:
     Equal reports give equal files. Control characters and direction overrides of the pages are shown as U+FFFD.
     """
     template = _template()
+    report = for_people(report)
     anchors = _anchors(report.pages)
     return template.render(
         report=report,
@@ -76,12 +80,13 @@ def render_html(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """One finding as it is shown: the anchor of its place in the text, its label, score in percent and reasons."""
+    """One finding as it is shown: the anchor of its place, its label, score in percent, reasons, close wording."""
 
     anchor: str
     label: Label
     percent: int
     why: Reasons | None
+    close: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ def _marks(result: PageResult, anchors: Sequence[str]) -> dict[int, tuple[_Mark,
             label_info()[finding.label],
             percent(finding.score),
             reasons(finding),
+            close_words(finding.close_to) if finding.close_to else None,
         )
         found.setdefault(finding.sentence, []).append((finding.score, mark))
     return {n: tuple(mark for _, mark in sorted(entries, key=lambda entry: -entry[0])) for n, entries in found.items()}
@@ -199,10 +205,10 @@ def _groups(
 
     for (region, path), sentences in groupby(marks, key=place):
         name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({_REGION_WORDS[region]})",)
-        yield name, tuple(_entry(result.sentences[n], marks[n]) for n in sentences)
+        yield name, tuple(_entry(result.sentences[n], marks[n], change_words(result, n)) for n in sentences)
 
 
-def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
+def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...], change: str | None) -> _Entry:
     sentence, block = entry.sentence, entry.sentence.block
     place = [_KIND_WORDS[block.kind], _REGION_WORDS[block.region]]
     if block.page is not None:
@@ -211,6 +217,7 @@ def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
         place.append("in quotation marks")
     if block.hidden:
         place.append(HIDDEN_WORDS)
+    place += [visible_controls(words) for words in dict.fromkeys([change, *(mark.close for mark in marks)]) if words]
     return _Entry(quote=visible_controls(sentence.text), place=", ".join(place), marks=marks)
 
 

@@ -18,6 +18,9 @@ from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
     Report,
+    change_words,
+    close_words,
+    for_people,
     one_line,
     percent,
     reasons,
@@ -52,6 +55,7 @@ def render_terminal(report: Report, *, width: int | None = None, colour: bool = 
         color_system="standard" if colour else None,
         highlight=False, markup=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
+    report = for_people(report)
     console.print(Text(settings_line(report.settings)))
     for result in report.pages:
         console.print()
@@ -104,7 +108,10 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
     pending: list[str] = []
     last: Block | None = None
     page: int | None = None
+    shown = None if result.changes is None else result.changes.changed
     for n, entry in enumerate(result.sentences):
+        if shown is not None and n not in shown:
+            continue
         block = entry.sentence.block
         if pending and (entry.labels or block is not last):
             yield Text(), _plain(" ".join(pending), last or block), Text(), last or block
@@ -114,7 +121,7 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
             yield Text(f"page {page}", style="dim"), Text(), Text(), block
         text = visible_controls(entry.sentence.text)
         if entry.labels:
-            yield _margin(entry), _marked(text, entry), _why(findings[n]), block
+            yield _margin(entry), _marked(text, entry), _why(findings[n], change_words(result, n)), block
         else:
             pending.append(text)
         last = block
@@ -122,16 +129,17 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
         yield Text(), _plain(" ".join(pending), last), Text(), last
 
 
-def _why(findings: list[Finding]) -> Text:
-    """Return a line for each explained finding: what spoke for the label and what against it."""
-    lines = []
+def _why(findings: list[Finding], change: str | None) -> Text:
+    """Return what the sentence was before, what it is close to, and what spoke for and against each label."""
+    said = [change, *(close_words(finding.close_to) for finding in findings if finding.close_to)]
+    lines = [Text(visible_controls(words), style="dim") for words in dict.fromkeys(said) if words]
     for finding in findings:
         found = reasons(finding)
         if found is None:
             continue
-        said = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
+        spoke = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
         against = ", ".join(f"{name} {weight}" for name, weight in found.speak_against)
-        line = f"{label_info()[finding.label].display}: for it {said}" + (f"; against it {against}" if against else "")
+        line = f"{label_info()[finding.label].display}: for it {spoke}" + (f"; against it {against}" if against else "")
         lines.append(Text(line, style="dim"))
     return Text("\n").join(lines)
 
