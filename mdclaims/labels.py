@@ -12,6 +12,9 @@ from importlib.resources import files
 
 LABELS: tuple[str, ...] = ("efficacy_claim", "safety_claim", "stigma_framing", "call_to_action")
 
+PRIORITIES: tuple[str, ...] = ("high", "normal", "info")
+"""What a finding can have as priority; the most urgent first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

@@ -214,4 +214,11 @@ def run_cli(*arguments: str, data: bytes = b"", cwd: Path = ROOT, **changes: str
     )
 
 
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, without the settings of this machine."""
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@clinic.example", "-c", "init.defaultBranch=main")
+    changes = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *who, *arguments], cwd=folder, env=environment(**changes), check=True, capture_output=True)
+
+
 assert set(STUB_THRESHOLDS) == set(MODES)

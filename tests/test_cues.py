@@ -4,10 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
 from mdclaims.language import cues
-from mdclaims.language.cues import Cue, CueList, CueMatcher, cue_lists, expand, keyword_labels
+from mdclaims.language.cues import (
+    Cue,
+    CueList,
+    CueMatcher,
+    cue_lists,
+    expand,
+    keyword_labels,
+    own_matcher,
+    shared_matcher,
+)
 from mdclaims.language.hashing import WordRows
+from mdclaims.language.pipeline import shared_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +269,67 @@ def test_a_name_in_two_files_is_refused(monkeypatch, tmp_path):
 def test_a_list_without_about_is_refused(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match=r"a\.toml: \[x\]"):
         load(monkeypatch, tmp_path, a=GOOD.replace('about = "X."\n', ""))
+
+
+# --- a user's own lists -----------------------------------------------------------------------------------------
+
+
+def own(tmp_path, *texts):
+    paths = []
+    for number, text in enumerate(texts):
+        paths.append(tmp_path / f"own{number}.toml")
+        paths[-1].write_text(text, encoding="utf-8")
+    return own_matcher(tuple(paths))
+
+
+OURS = '[ours]\nabout = "Our devices."\nphrases = ["KneeWave (pro|plus|)"]\n'
+
+
+def test_own_lists_are_found_as_the_shipped_ones_are(tmp_path, nlp):
+    matcher = own(tmp_path, OURS, OURS.replace("[ours]", "[treatment_ours]"))
+    found = matcher.find(shared_pipeline().make_doc("The KNEEWAVE-Plus works."))
+    assert [(cue.name, cue.text) for cue in found] == [("ours", "KNEEWAVE-Plus"), ("treatment_ours", "KNEEWAVE-Plus")]
+
+
+def test_own_lists_leave_the_shipped_matcher_alone(tmp_path):
+    before = shared_matcher().names
+    own(tmp_path, OURS)
+    assert shared_matcher().names == before
+    assert "ours" not in before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no list"),
+        ("ours = 3", "[ours] must be a table"),
+        (OURS.replace("[ours]", "[hedge]"), "[hedge] has the name of another list"),
+        (OURS + 'x = "y"', "[ours] has the unknown key 'x'"),
+        (OURS.replace("about", "label"), "[ours]: about must say"),
+        (OURS + 'label = "claim"', "[ours]: label must be one of"),
+        (OURS.replace('["KneeWave (pro|plus|)"]', '"KneeWave"'), "phrases must be a list of texts"),
+        (OURS.replace('"KneeWave (pro|plus|)"', "3"), "phrases must be a list of texts"),
+        (OURS.replace('"KneeWave (pro|plus|)"', ""), "[ours] lacks phrases"),
+        (OURS.replace("KneeWave (pro|plus|)", " - "), "has no word"),
+        (OURS.replace("KneeWave", "(a|b)" * 30), "stand for 1,000 others"),
+        (OURS.replace("KneeWave", "a" * 200), "may have 200 characters"),
+        (OURS + 'fires = ["We lift."]', "its example 'We lift.' does not fire"),
+        (OURS + 'silent = ["A KneeWave."]', "its example 'A KneeWave.' is not silent"),
+        ("[ours", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_list_names_file_and_list(tmp_path, text, message):
+    with pytest.raises(UsageError, match="cue list") as caught:
+        own(tmp_path, text)
+    assert message in str(caught.value)
+
+
+def test_two_own_lists_of_one_name(tmp_path):
+    with pytest.raises(UsageError, match="name of another list"):
+        own(tmp_path, OURS, OURS)
+
+
+def test_too_many_phrases_are_refused_before_they_fill_the_memory(tmp_path):
+    phrases = ", ".join(f'"{"(a|b)" * 9} w{n}"' for n in range(50))
+    with pytest.raises(UsageError, match="more than 20,000 phrases"):
+        own(tmp_path, f'[ours]\nabout = "x"\nphrases = [{phrases}]\n')

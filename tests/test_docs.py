@@ -21,6 +21,7 @@ day or two. We are open Monday to Friday. Call us on 01632 960 184 to book.
 """
 
 
+DOCS = ("docs/config.md", "docs/suppressions.md")
 # Prose in which the program's name is followed by a word.
 COMMAND_LIKE = {"mdclaims reads", "mdclaims needs", "mdclaims maintainers", "mdclaims corpus"}
 
@@ -63,6 +64,32 @@ def test_docs_toml_block_is_a_valid_config(tmp_path):
     assert load_settings(file).mode == "edit"
 
 
+def test_docs_examples_of_cleared_wording_directives_and_cues_are_valid(tmp_path):
+    from mdclaims.findings.cleared import read_cleared
+    from mdclaims.findings.suppressions import Permission, parse_directive
+    from mdclaims.language.cues import own_matcher
+    from mdclaims.reading import read_bytes
+
+    text = (ROOT / "docs/suppressions.md").read_text(encoding="utf-8")
+    found = {
+        name: re.findall(rf"^```{name}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE) for name in ("toml", "html")
+    }
+    file = tmp_path / "a.toml"
+    file.write_text(found["toml"][0], encoding="utf-8")
+    assert len(read_cleared(file).entries) == 1
+    plain = re.search(r"^\[mdclaims.*?^```$", text, flags=re.DOTALL | re.MULTILINE).group().removesuffix("```")
+    for form, example in (("html", found["html"][0]), ("text", plain)):
+        page = read_bytes(example.encode(), source="example", format=form)
+        (directive,) = page.directives
+        assert isinstance(parse_directive(directive), Permission)
+        assert directive.last_block - directive.first_block == 1
+    config = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    file.write_text(
+        re.search(r"^```toml\n(.*?)^```$", config, flags=re.DOTALL | re.MULTILINE).group(1), encoding="utf-8"
+    )
+    assert own_matcher((file,)).names == ("treatment_ours",)
+
+
 def commands():
     """Return every command with its click object: ("check", ...), ("corpus check", ...)."""
     found = []
@@ -102,7 +129,7 @@ def test_docs_every_option_of_check_is_in_the_readme_and_every_option_has_help()
 def test_docs_commands_named_in_the_docs_exist():
     known = {path for path, _ in commands()}
     named = 0
-    for name in ("README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md", *DOCS):
         for match in re.finditer(
             r"\bmdclaims (corpus \w+|[a-z]+)\b(?= |`|$)", (ROOT / name).read_text(encoding="utf-8")
         ):
@@ -125,9 +152,7 @@ def test_docs_every_column_of_the_csv_is_described():
     assert [name for name, _ in rows] == list(COLUMNS)
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md", "docs/formats.md"]
-)
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md", *DOCS])
 def test_docs_links_inside_the_project_lead_somewhere(name):
     file = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))

@@ -119,11 +119,12 @@ def test_all_keys_of_the_contract_are_there():
         "labels": list(LABELS),
         "jurisdictions": [],
         "skip_hidden": False,
+        "config": [],
     }
     assert data["errors"] == [{"source": "gone.txt", "error": "does not exist"}]
     (page,) = data["pages"]
     assert set(page) >= {"source", "sha256", "title", "text", "sentences", "findings", "summary"}
-    assert set(page["summary"]) == {"sentences", "findings", "claims", "by_label", "by_priority"}
+    assert set(page["summary"]) == {"sentences", "findings", "claims", "by_label", "by_priority", "suppressed"}
     assert page["sentences"]
     for sentence in page["sentences"]:
         assert set(sentence) >= {

@@ -14,7 +14,7 @@ STAGES = {
     "labels": set(),
     "reading": {"errors"},
     "config": {"errors", "labels", "reading"},
-    "language": {"errors", "labels", "reading"},
+    "language": {"errors", "labels", "config", "reading"},
     "model": {"errors", "labels", "config", "reading", "language"},
     "findings": {"errors", "labels", "config", "reading", "language", "model"},
     "reports": {"errors", "labels", "config", "reading", "language", "findings"},

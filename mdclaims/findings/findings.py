@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import Attributes
@@ -32,6 +33,80 @@ class ScoredSentence:
     sentence: Sentence
     scores: dict[str, float]
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Why a finding does not count: somebody said that it is fine.
+
+    Attributes
+    ----------
+    kind : str
+        "inline" (said in the document) or "file" (cleared wording).
+    where : str
+        File and line of the directive or entry.
+    scope : str
+        "here" or "everywhere".
+    reason : str
+    until : date or None
+        The last day on which it holds.
+    owner, reference, evidence : str or None
+        Who answers for it, its number in the user's own records, and where the evidence lies.
+    """
+
+    kind: str
+    where: str
+    scope: str
+    reason: str
+    until: date | None
+    owner: str | None
+    reference: str | None
+    evidence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Words that stand in one wording and not in the other.
+
+    Attributes
+    ----------
+    before, after : str
+        The words, as they are written; "" where words were only added or only left out.
+    """
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWording:
+    """Cleared wording that is close to a sentence, or equal but cleared for another place. It clears nothing.
+
+    Attributes
+    ----------
+    where : str
+        File and line of the entry.
+    text : str
+        The cleared wording.
+    reference : str or None
+        Its number in the user's own records.
+    similarity : float
+        0 to 1, see `mdclaims.findings.similarity.NEAR`.
+    differences : tuple of Difference
+        The words that differ, the cleared ones before; none if the words are the same.
+    valid : bool
+        The entry holds: it gives a reason and has not expired.
+    file : str or None
+        The one file that it is cleared for, if its scope is "here".
+    """
+
+    where: str
+    text: str
+    reference: str | None
+    similarity: float
+    differences: tuple[Difference, ...]
+    valid: bool
+    file: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +142,10 @@ class Finding:
         What to write instead, or to ask; none for what is only noted.
     explanation : Explanation, optional
         What drove the score, if the settings ask for it; offsets into the sentence, its heading or neighbour.
+    suppressed : Suppression, optional
+        Why the finding does not count.
+    close_to : CloseWording, optional
+        Cleared wording that is nearly the sentence's.
     """
 
     sentence: int
@@ -82,6 +161,49 @@ class Finding:
     qualifier: Qualifier | None
     suggestions: tuple[Suggestion, ...] = ()
     explanation: Explanation | None = None
+    suppressed: Suppression | None = None
+    close_to: CloseWording | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewordedSentence:
+    """A sentence, by its index, that is close to one which is gone: its wording before."""
+
+    sentence: int
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoneSentence:
+    """A sentence that is not there any more, with the labels it had."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed against another version of the document.
+
+    Attributes
+    ----------
+    since : str
+        What the other version is called: a revision or a file.
+    new : tuple of int
+        Indices of sentences that were not there.
+    reworded : tuple of RewordedSentence
+    gone : tuple of GoneSentence
+    """
+
+    since: str
+    new: tuple[int, ...]
+    reworded: tuple[RewordedSentence, ...]
+    gone: tuple[GoneSentence, ...]
+
+    @property
+    def changed(self) -> frozenset[int]:
+        """Indices of the sentences that are new or reworded."""
+        return frozenset(self.new) | {entry.sentence for entry in self.reworded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +217,14 @@ class PageResult:
         Every sentence of the page, labelled or not, in order.
     findings : tuple of Finding
         By sentence, then in the order of the labels.
+    changes : Changes, optional
+        Against another version, if one was given; only what changed then has labels and findings.
     """
 
     page: Page
     sentences: tuple[ScoredSentence, ...]
     findings: tuple[Finding, ...]
+    changes: Changes | None = None
 
 
 # An item of so few words says little without the heading above it.

@@ -15,7 +15,7 @@ from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
-from mdclaims.language.cues import Cue, shared_matcher
+from mdclaims.language.cues import Cue, own_matcher, shared_matcher
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Judgement, Scores
@@ -37,13 +37,20 @@ class Screener:
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
-        self._cues = shared_matcher()
         self._wording = shared_wording()
+        self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
+        self._severities = dict(settings.severities)
 
     @property
     def thresholds(self) -> dict[str, float]:
         """The threshold of each label in this screener's mode."""
         return {label: float(self.model.classifier.thresholds[self.settings.mode][label]) for label in LABELS}
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """The lowest threshold of each label over all modes."""
+        rows = self.model.classifier.thresholds.values()
+        return {label: min(float(row[label]) for row in rows) for label in LABELS}
 
     def screen_text(self, text: str, *, source: str = "text") -> PageResult:
         """Screen plain text.
@@ -108,7 +115,7 @@ class Screener:
             if label in CLAIMS:
                 path = sentences[n].block.heading_path
                 if path not in headings:
-                    headings[path] = [cue for text in path for cue in self._cues.find(self._nlp.make_doc(text))]
+                    headings[path] = [cue for text in path for cue in self._find_cues(text)]
                 facts = attributes(cues[n], headings[path])
                 qualifier = qualifiers[n] if stance is None or stance in forward else None
             suggestions: tuple[Suggestion, ...] = ()
@@ -122,6 +129,8 @@ class Screener:
             else:
                 stances = forward if stance is None else (stance,)
                 suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
+            why = reason(label, stance, facts, qualifier, cues[n])
+            chosen = self._severities.get(f"{label}.{stance}")
             findings.append(
                 Finding(
                     sentence=n,
@@ -130,8 +139,8 @@ class Screener:
                     fingerprint=mark,
                     cues=cues[n],
                     stance=stance,
-                    priority=priority(label, stance, facts, qualifier),
-                    reason=reason(label, stance, facts, qualifier, cues[n]),
+                    priority=chosen or priority(label, stance, facts, qualifier),
+                    reason=f"{why}, {chosen} by your severities" if chosen else why,
                     group=marks[first],
                     attributes=facts,
                     qualifier=qualifier,
@@ -147,8 +156,14 @@ class Screener:
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
     def _cues_of(self, sentence: Sentence) -> tuple[Cue, ...]:
-        found = self._cues.find(self._nlp.make_doc(sentence.text))
+        found = self._find_cues(sentence.text)
         return tuple(replace(cue, start=cue.start + sentence.start, end=cue.end + sentence.start) for cue in found)
+
+    def _find_cues(self, text: str) -> list[Cue]:
+        """Return the cues of the shipped lists and of the user's own, by position."""
+        doc = self._nlp.make_doc(text)
+        found = [cue for matcher in self._matchers for cue in matcher.find(doc)]
+        return sorted(found, key=lambda cue: (cue.start, cue.end, cue.name))
 
 
 def _qualifying(

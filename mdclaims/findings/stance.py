@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mdclaims.findings.qualifiers import Qualifier
-from mdclaims.labels import label_info
+from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.language.cues import Cue
 
-PRIORITIES: tuple[str, ...] = ("high", "normal", "info")
-"""The most urgent first."""
+__all__ = ["CLAIMS", "PRIORITIES", "Attributes", "attributes", "priority", "reason"]
 
 CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
 """The labels that speak of a treatment."""

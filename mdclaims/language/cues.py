@@ -9,12 +9,14 @@ when the lists are loaded. Phrases are compared by NORM (lower case, straight ap
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,8 @@ from scipy import sparse
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from mdclaims.config import read_toml
+from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
 from mdclaims.language.hashing import WordRows, is_word, norms_of
 from mdclaims.language.pipeline import shared_pipeline
@@ -126,8 +130,84 @@ def cue_lists() -> tuple[CueList, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+# Of a user's lists, so that none takes long to read: "(a|b)(a|b)(a|b)..." doubles with every pair.
+_MOST_PHRASES = 20_000
+_MOST_ALTERNATIVES = 1_000
+_LONGEST_PHRASE = 200
+
+
+def own_matcher(paths: tuple[Path, ...]) -> CueMatcher:
+    """Return the matcher of a user's own lists, for the pipeline of this process.
+
+    The lists have the form of the shipped ones, but need no examples; the examples that they give must hold.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read or breaks the format, or an example does not hold; it names file and list.
+    """
+    lists: dict[str, CueList] = {}
+    shipped = {entry.name for entry in cue_lists()}
+    for path in paths:
+        for name, entry in read_toml(path, what="cue lists").items():
+            where = f"cue lists {path}: [{name[:60]}]"
+            if name in shipped or name in lists:
+                raise UsageError(f"{where} has the name of another list; choose a name of its own")
+            lists[name] = _own_list(name, entry, where)
+            if sum(len(entry.phrases) for entry in lists.values()) > _MOST_PHRASES:
+                raise UsageError(f"{where}: more than {_MOST_PHRASES:,} phrases in all; use fewer")
+    if not lists:
+        raise UsageError(f"cue lists {paths[0]} holds no list; begin one with a line such as [our_devices]")
+    matcher = CueMatcher(shared_pipeline(), tuple(lists.values()))
+    for entry in lists.values():
+        for text, wanted in ((text, text in entry.fires) for text in (*entry.fires, *entry.silent)):
+            fires = any(cue.name == entry.name for cue in matcher.find(shared_pipeline().make_doc(text)))
+            if fires is not wanted:
+                said = "does not fire" if wanted else "is not silent"
+                raise UsageError(f"cue list [{entry.name}]: its example {text[:80]!r} {said}; mend phrases or example")
+    return matcher
+
+
+def _own_list(name: str, entry: object, where: str) -> CueList:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where} must be a table with about and phrases")
+    for key in entry:
+        if key not in _KEYS:
+            raise UsageError(f"{where} has the unknown key {key[:60]!r}; known are {', '.join(sorted(_KEYS))}")
+    if not isinstance(entry.get("about"), str):
+        raise UsageError(f"{where}: about must say in one sentence what the phrases have in common")
+    if entry.get("label") not in (None, *LABELS):
+        raise UsageError(f"{where}: label must be one of {', '.join(LABELS)}")
+    for key in ("phrases", "fires", "silent"):
+        texts = entry.get(key, [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UsageError(f"{where}: {key} must be a list of texts")
+    phrases: dict[str, None] = {}
+    for phrase in entry.get("phrases", []):
+        choices = math.prod(part.count("|") + 1 for part in _ALTERNATIVES.findall(phrase))
+        if len(phrase) > _LONGEST_PHRASE or choices > _MOST_ALTERNATIVES:
+            raise UsageError(
+                f"{where}: a phrase may have {_LONGEST_PHRASE} characters and stand for {_MOST_ALTERNATIVES:,} others, "
+                f"unlike {phrase[:60]!r}"
+            )
+        for text in expand(phrase):
+            if not any(map(str.isalnum, text)):
+                raise UsageError(f"{where}: the phrase {phrase[:60]!r} has no word")
+            phrases[text.lower()] = None
+    if not phrases:
+        raise UsageError(f"{where} lacks phrases")
+    return CueList(
+        name=name,
+        about=entry["about"],
+        label=entry.get("label"),
+        phrases=tuple(phrases),
+        fires=tuple(entry.get("fires", [])),
+        silent=tuple(entry.get("silent", [])),
+    )
+
+
 class CueMatcher:
-    """Finds the phrases of all cue lists in tokenised text.
+    """Finds the phrases of cue lists in tokenised text: of the shipped ones, unless others are given.
 
     A phrase is looked up by the hash of its words, all texts of a batch at once. Hyphens are passed over in
     phrases and texts alike: "drug free" is found in "drug-free" too.
@@ -141,8 +221,8 @@ class CueMatcher:
         *Shape: (lists, labels)* 1 where a list's phrases are keywords of the label.
     """
 
-    def __init__(self, nlp: Language) -> None:
-        self.lists = cue_lists()
+    def __init__(self, nlp: Language, lists: tuple[CueList, ...] | None = None) -> None:
+        self.lists = cue_lists() if lists is None else lists
         self.names = tuple(entry.name for entry in self.lists)
         self.families = np.array([[entry.label == label for label in LABELS] for entry in self.lists], np.float32)
         self._hyphen = np.uint64(nlp.vocab.strings["-"])

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mdclaims.errors import ReadError
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
-from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, replace_unencodable
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, directive_text, replace_unencodable
 
 # Not text to any reader: code, drawings, embedded documents.
 _SKIPPED = frozenset(
@@ -143,7 +143,7 @@ class _Leave:
         self.item = item
 
 
-def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | None:
+def read_html(markup: str, builder: PageBuilder, *, max_depth: int, line: int = 1) -> str | None:
     """Add the blocks of an HTML document to `builder` and return the page's title.
 
     Parameters
@@ -154,6 +154,8 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | Non
         Receives the blocks in reading order: the metadata first, then the body.
     max_depth : int
         Elements nested deeper than this are refused, because the HTML parsing rules take quadratic time there.
+    line : int
+        The line on which the markup begins in its document.
 
     Raises
     ------
@@ -175,9 +177,50 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int) -> str | Non
     root = tree.root
     if root is None:
         return None
+    before = builder.blocks
     title = _add_metadata(tree, builder)
-    _Walk(builder).run(root)
+    lines = _CommentLines(markup, line)
+    # The metadata has an order of its own, so that no comment stands before one of its texts.
+    for text in _comments_before_body(root, tree.head):
+        builder.add_directive(text, line=lines.of(text))
+    builder.place_directives(before)
+    _Walk(builder, lines).run(root)
     return title
+
+
+def _comments_before_body(root: LexborNode, head: LexborNode | None) -> Iterator[str]:
+    """Yield the comments before ``<html>`` (in a fragment: before its first element) and those in the head."""
+    first = root
+    while first.prev is not None:
+        first = first.prev
+    for start in (first, head.first_child if head is not None else None):
+        node = start
+        while node is not None and node.mem_id != root.mem_id:
+            if node.is_comment_node:
+                yield node.comment_content or ""
+            node = node.next
+
+
+class _CommentLines:
+    """Finds the lines of comments, which the parser does not tell: each is looked for behind the one before."""
+
+    def __init__(self, markup: str, line: int) -> None:
+        self._markup = markup
+        self._at = 0
+        self._line = line
+
+    def of(self, comment: str) -> int | None:
+        """Return the line on which a comment that is meant for mdclaims begins."""
+        if directive_text(comment) is None:
+            return None
+        first = comment.strip().splitlines()[0]
+        found = self._markup.find(first, self._at)
+        if found < 0:
+            self._at = len(self._markup)  # once lost, lost: looking again for each would take quadratic time
+            return None
+        self._line += self._markup.count("\n", self._at, found)
+        self._at = found + len(first)
+        return self._line
 
 
 def _estimate_depth(markup: str) -> int:
@@ -278,8 +321,9 @@ def _json_ld_texts(source: str) -> list[str]:
 class _Walk:
     """Visits every node of the body once and adds a block wherever one ends."""
 
-    def __init__(self, builder: PageBuilder) -> None:
+    def __init__(self, builder: PageBuilder, lines: _CommentLines) -> None:
         self.builder = builder
+        self.lines = lines
         self.items: list[InlineItem] = []  # finished inline items of the current block
         self.fragments: list[Fragment] = []  # text of the current inline item
         self.item_kind = "text"
@@ -306,6 +350,10 @@ class _Walk:
                 stack.append((following, parent, counters))
             if node.is_text_node:
                 self._text(node.text_content or "", parent)
+                continue
+            if node.is_comment_node and (node.parent is None or node.parent.tag != "head"):
+                comment = node.comment_content or ""
+                self.builder.add_directive(comment, line=self.lines.of(comment))
                 continue
             tag = node.tag
             if not node.is_element_node or tag is None:
@@ -470,9 +518,11 @@ class _Walk:
             self._add_at_once(attributes.get("placeholder") or "", "other", place)
 
     def _add_at_once(self, text: str, kind: str, place: _Place) -> None:
+        before = self.builder.blocks
         self.builder.add(
             [Fragment(text)], kind=kind, region=place.region, hidden=place.hidden, selector=_render(place.selector)
         )
+        self.builder.place_directives(before)
 
     def _end_item(self) -> None:
         """Close the current inline item; what follows is text until another begins."""

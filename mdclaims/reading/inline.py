@@ -67,7 +67,16 @@ def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPl
     - Without running text each link, button and image is a block of its own, and the separators between
       them ("|", "/") are not text.
     - Beside running text, images and buttons before its first and after its last word are blocks of their own.
+
+    A directive that stands in them or waits before them belongs to them all.
     """
+    before = builder.blocks
+    text = _add_items(builder, items, place)
+    builder.place_directives(before)
+    return text
+
+
+def _add_items(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
     text_at = [i for i, item in enumerate(items) if item.kind == "text" and item.has_words]
     if not text_at:
         if place.kind in {"heading", "button"}:

@@ -96,6 +96,40 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Directive:
+    """What a document tells mdclaims in a comment, or on a line of its own: no text of the page.
+
+    It is only recorded here. What it asks for is read in ``findings/suppressions.py``, and obeyed by `check` alone.
+
+    Attributes
+    ----------
+    text : str
+        What stands behind ``mdclaims:``, on one line.
+    line : int or None
+        The line of the source on which it begins, from 1.
+    first_block, last_block : int
+        The blocks that it belongs to, half-open: those it stands in, or else those of the next text; empty
+        where no text follows.
+    """
+
+    text: str
+    line: int | None
+    first_block: int
+    last_block: int
+
+
+_DIRECTIVE = re.compile(r"\s*mdclaims:(.*)", re.DOTALL | re.IGNORECASE)
+# Longer is no reason that anybody reads.
+_DIRECTIVE_LENGTH = 2_000
+
+
+def directive_text(comment: str) -> str | None:
+    """Return what a comment tells mdclaims, on one line, or None if it is meant for somebody else."""
+    match = _DIRECTIVE.match(comment)
+    return " ".join(match.group(1).split())[:_DIRECTIVE_LENGTH] if match else None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A document as its reader sees it.
 
@@ -120,6 +154,8 @@ class Page:
     source_text : str or None
         The decoded file of text and Markdown, with its own line ends (`reading.positions` turns offsets into its
         lines and columns); None where `segments` do not point into a text file.
+    directives : tuple of Directive
+        What the document tells mdclaims about itself, in order.
     """
 
     source: str
@@ -131,6 +167,7 @@ class Page:
     segments: tuple[Segment, ...]
     notes: tuple[str, ...] = ()
     source_text: str | None = field(default=None, repr=False)
+    directives: tuple[Directive, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -274,6 +311,8 @@ class PageBuilder:
     _segments: list[Segment] = field(default_factory=list)
     _headings: HeadingPath = field(default_factory=HeadingPath)
     _length: int = 0
+    _directives: list[Directive] = field(default_factory=list)
+    _waiting: list[tuple[str, int | None]] = field(default_factory=list)
 
     def add(
         self,
@@ -311,6 +350,24 @@ class PageBuilder:
         self._length = start + len(text)
         return text
 
+    def add_directive(self, comment: str, *, line: int | None = None) -> None:
+        """Take a comment in, if it is meant for mdclaims; it waits for the text that it belongs to."""
+        text = directive_text(comment)
+        if text is not None:
+            self._waiting.append((text, line))
+
+    def place_directives(self, first_block: int) -> None:
+        """Let the directives that wait belong to the blocks added since `first_block`, if there are any."""
+        if first_block < len(self._blocks):
+            for text, line in self._waiting:
+                self._directives.append(Directive(text, line, first_block, len(self._blocks)))
+            self._waiting.clear()
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks so far."""
+        return len(self._blocks)
+
     @property
     def length(self) -> int:
         """Length of the text so far, in code points."""
@@ -327,6 +384,8 @@ class PageBuilder:
         source_text: str | None = None,
     ) -> Page:
         """Return the finished page."""
+        end = len(self._blocks)
+        behind = [Directive(text, line, end, end) for text, line in self._waiting]
         return Page(
             source=replace_unencodable(source),  # a file's name need not be valid text
             sha256=sha256,
@@ -337,6 +396,7 @@ class PageBuilder:
             segments=tuple(self._segments),
             notes=tuple(notes),
             source_text=source_text,
+            directives=(*self._directives, *behind),
         )
 
 

@@ -9,6 +9,7 @@ text is aligned with its source by searching forward, construct by construct.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from mdclaims.errors import ReadError
 from mdclaims.reading.html_reader import read_html
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
-from mdclaims.reading.page import LINE_BREAK, Fragment, Page, PageBuilder, line_starts
+from mdclaims.reading.page import LINE_BREAK, Fragment, Page, PageBuilder, directive_text, line_starts
 
 # --- plain text -----------------------------------------------------------------------------------------------
 
@@ -51,11 +52,14 @@ class _Line:
 
 def read_text(text: str, builder: PageBuilder) -> str | None:
     """Add the blocks of plain text to `builder` and return its title, the first line if that is a heading."""
-    chunks = _chunks(text)
+    chunks, directives = _chunks(text)
     title = None
     for n, chunk in enumerate(chunks):
         following = chunks[n + 1] if n + 1 < len(chunks) else []
         for kind, lines in _blocks_of(chunk, following):
+            before = builder.blocks
+            while directives and directives[0].start < lines[-1].start:
+                directives.popleft().wait(builder)
             # The first heading of the document is its title; the others stand below it.
             first = builder.length == 0
             level = None
@@ -65,28 +69,51 @@ def read_text(text: str, builder: PageBuilder) -> str | None:
             if kind == "list_item":
                 fragments[0] = _without_bullet(lines[0])
             added = builder.add(fragments, kind=kind, level=level)
+            while directives and directives[0].below is chunk[-1] is lines[-1]:
+                directives.popleft().wait(builder)
+            builder.place_directives(before)
             if kind == "title":
                 title = added
+    for directive in directives:
+        directive.wait(builder)
     return title
+
+
+@dataclass(frozen=True, slots=True)
+class _DirectiveLine:
+    """A line ``[mdclaims: ...]``: it belongs to the text around it, or else to the next text."""
+
+    content: str
+    start: int
+    number: int
+    below: _Line | None
+    """The line of text right above it, with no blank line between."""
+
+    def wait(self, builder: PageBuilder) -> None:
+        builder.add_directive(self.content, line=self.number)
 
 
 def blocks_on_blank_lines(text: str) -> Page:
     """Return a page whose blocks are the paragraphs between blank lines, with no other reading of the layout."""
     builder = PageBuilder()
-    for chunk in _chunks(text):
+    for chunk in _chunks(text)[0]:
         builder.add([Fragment(line.text + "\n", line.start) for line in chunk], kind="paragraph")
     return builder.build(source="text", sha256="", title=None, encoding="utf-8")
 
 
-def _chunks(text: str) -> list[list[_Line]]:
-    """Group lines that no blank line separates."""
+def _chunks(text: str) -> tuple[list[list[_Line]], deque[_DirectiveLine]]:
+    """Group lines that no blank line separates; directives are no lines of the text."""
     chunks: list[list[_Line]] = [[]]
-    for line, start in zip(text.split("\n"), line_starts(text), strict=True):
-        if line.strip():
+    directives: deque[_DirectiveLine] = deque()
+    for number, (line, start) in enumerate(zip(text.split("\n"), line_starts(text), strict=True), start=1):
+        stripped = line.strip()
+        if stripped.startswith("[") and stripped.endswith("]") and directive_text(stripped[1:-1]) is not None:
+            directives.append(_DirectiveLine(stripped[1:-1], start, number, chunks[-1][-1] if chunks[-1] else None))
+        elif stripped:
             chunks[-1].append(_Line(line, start))
         elif chunks[-1]:
             chunks.append([])
-    return [chunk for chunk in chunks if chunk]
+    return [chunk for chunk in chunks if chunk], directives
 
 
 def _blocks_of(chunk: list[_Line], following: list[_Line]) -> list[tuple[str, list[_Line]]]:
@@ -202,14 +229,17 @@ def read_markdown(text: str, builder: PageBuilder, *, max_depth: int) -> str | N
         if token.type in _SKIPPED_TOKENS:
             continue
         if token.type == "html_block":
-            markup = _COMMENT.sub("", token.content)
+            markup = _COMMENT.sub(_kept_comment, token.content)
             if markup.strip():
-                read_html(markup, builder, max_depth=max_depth)
+                read_html(markup, builder, max_depth=max_depth, line=token.map[0] + 1 if token.map else 1)
         elif token.type == "inline":
             kind, level = stack[-1]
             first, last = token.map or (0, len(starts))
             start = starts[min(first, len(starts) - 1)]
             end = starts[last] if last < len(starts) else len(text)
+            for child in token.children or []:
+                if child.type == "html_inline" and child.content.startswith("<!--"):
+                    builder.add_directive(child.content[4:].removesuffix("-->"), line=first + 1)
             added = add_inline(builder, _Aligner(text, start, end).items(token), BlockPlace(kind=kind, level=level))
             if kind == "heading" and level == 1 and added:
                 title = title or added
@@ -218,6 +248,12 @@ def read_markdown(text: str, builder: PageBuilder, *, max_depth: int) -> str | N
         elif token.nesting == -1:
             stack.pop()
     return title
+
+
+def _kept_comment(match: re.Match[str]) -> str:
+    """Return a comment if it is meant for mdclaims; else only its lines."""
+    comment = match.group()
+    return comment if directive_text(comment[4:]) is not None else "\n" * comment.count("\n")
 
 
 def _estimate_markdown_depth(text: str) -> int:

@@ -20,8 +20,7 @@ from itertools import groupby
 from jinja2 import Environment, StrictUndefined, Template
 
 from mdclaims.findings.findings import PageResult, fold
-from mdclaims.findings.stance import PRIORITIES
-from mdclaims.labels import Label, label_info
+from mdclaims.labels import PRIORITIES, Label, label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
     CERTAINTY_LINE,
@@ -37,6 +36,7 @@ from mdclaims.reports.report import (
     by_priority,
     claims,
     context_lines,
+    for_people,
     headline,
     one_line,
     percent,
@@ -60,6 +60,7 @@ def render_html(report: Report) -> str:
     Equal reports give equal files. Control characters and direction overrides of the pages are shown as U+FFFD.
     """
     template = _template()
+    report = for_people(report)
     anchors = _anchors(report.pages)
     numbers = {id(result): n for n, result in enumerate(report.pages)}
     order = [numbers[id(result)] for result in ranked(report)]

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, ScoredSentence, Suppression
 from mdclaims.reading.page import Page
 from mdclaims.reports.report import Report, by_label, by_priority
 
@@ -27,9 +27,11 @@ def report_data(report: Report) -> dict[str, Any]:
             "labels": list(report.settings.labels),
             "jurisdictions": [],
             "skip_hidden": report.skip_hidden,
+            "config": list(report.configs),
         },
         "pages": [_page(result, report) for result in report.pages],
         "errors": [{"source": error.source, "error": error.error} for error in report.errors],
+        "notes": [asdict(note) for note in report.notes],
     }
 
 
@@ -64,7 +66,9 @@ def _page(result: PageResult, report: Report) -> dict[str, Any]:
             "by_label": counts,
             "claims": len({finding.group for finding in result.findings}),
             "by_priority": by_priority(result),
+            "suppressed": sum(finding.suppressed is not None for finding in result.findings),
         },
+        "changes": asdict(result.changes) if result.changes else None,
     }
 
 
@@ -107,9 +111,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rules": [],
         "suggestions": [asdict(suggestion) for suggestion in finding.suggestions],
         "qualifier": asdict(finding.qualifier) if finding.qualifier else None,
-        "suppressed": None,
+        "suppressed": _suppressed(finding.suppressed),
+        "close_to": _close_to(finding.close_to),
         "explanation": _explanation(finding),
     }
+
+
+def _suppressed(suppression: Suppression | None) -> dict[str, Any] | None:
+    if suppression is None:
+        return None
+    until = suppression.until
+    return {**asdict(suppression), "until": until.isoformat() if until else None}
+
+
+def _close_to(close: CloseWording | None) -> dict[str, Any] | None:
+    return {**asdict(close), "similarity": round(close.similarity, 4)} if close else None
 
 
 def _attributes(finding: Finding) -> dict[str, Any]:

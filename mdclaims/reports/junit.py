@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from mdclaims.findings.findings import Finding, PageResult
-from mdclaims.findings.stance import PRIORITIES
-from mdclaims.labels import label_info
+from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.reading.positions import SourcePositions
 from mdclaims.reports.report import (
     InputError,
@@ -22,9 +21,11 @@ from mdclaims.reports.report import (
     certainty,
     distance,
     heading_words,
+    one_line,
     place_words,
     quote_words,
     settings_line,
+    suppression_words,
     visible_controls,
 )
 
@@ -85,7 +86,7 @@ def _test(
     used: Counter[str],
 ) -> ET.Element:
     """Return the test of one claim; `used` are the names that are taken."""
-    first = min(members, key=lambda finding: PRIORITIES.index(finding.priority))
+    first = min(members, key=lambda finding: (finding.suppressed is not None, PRIORITIES.index(finding.priority)))
     sentence = result.sentences[first.sentence].sentence
     name = _clean(f"{label_info()[first.label].display}: {quote_words(sentence, _NAME_QUOTE)}")
     used[name] += 1
@@ -100,7 +101,7 @@ def _test(
     )
     lines = [line for finding in members for line in _lines(finding, result, report, positions)]
     told = _clean("\n".join(lines))
-    if first.priority in FAILING:
+    if first.priority in FAILING and first.suppressed is None:
         failure = ET.SubElement(test, "failure", {"type": first.priority, "message": _clean(first.reason)})
         failure.text = told
     else:
@@ -115,6 +116,8 @@ def _lines(finding: Finding, result: PageResult, report: Report, positions: Sour
     headings = heading_words(sentence)
     yield f"{result.page.source}{line}: {quote_words(sentence, _QUOTE)}"
     yield f"  {finding.priority}: {finding.reason}"
+    if finding.suppressed is not None:
+        yield f"  not counted: {one_line(suppression_words(finding.suppressed))}"
     yield f"  certainty: {certainty(finding.score, report.thresholds[finding.label])}"
     yield f"  place: {place_words(sentence)}" + (f", under “{headings}”" if headings else "")
     if finding.qualifier is not None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, fold
+from mdclaims.findings.cleared import BASELINE_REASON
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
 from mdclaims.findings.qualifiers import Qualifier
-from mdclaims.findings.stance import CLAIMS, PRIORITIES, UNQUALIFIED
+from mdclaims.findings.stance import CLAIMS, UNQUALIFIED
+from mdclaims.findings.suppressions import Note
 from mdclaims.findings.wording import Suggestion
-from mdclaims.labels import label_info
+from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.positions import SourcePositions
 
@@ -53,6 +55,10 @@ class Report:
     errors : tuple of InputError
     skip_hidden : bool
         Text that is not shown at first was left without labels.
+    notes : tuple of Note
+        What a user should know about directives and cleared wording.
+    configs : tuple of str
+        The config files that were used.
     """
 
     tool_version: str
@@ -64,11 +70,103 @@ class Report:
     pages: tuple[PageResult, ...]
     errors: tuple[InputError, ...]
     skip_hidden: bool = False
+    notes: tuple[Note, ...] = ()
+    configs: tuple[str, ...] = ()
 
     @property
     def findings(self) -> int:
         """Number of findings on all pages."""
         return sum(len(page.findings) for page in self.pages)
+
+
+def for_people(report: Report) -> Report:
+    """Return the report as people are shown it: suppressed findings folded away, with a note of what is not shown."""
+    return replace(report, pages=tuple(_page_for_people(result) for result in report.pages))
+
+
+def _page_for_people(result: PageResult) -> PageResult:
+    notes = [*_suppressed_notes(result), *_change_notes(result)]
+    if not notes:
+        return result
+    findings = tuple(finding for finding in result.findings if finding.suppressed is None)
+    kept = {(finding.sentence, finding.label) for finding in findings}
+    sentences = tuple(
+        replace(entry, labels=tuple(label for label in entry.labels if (n, label) in kept))
+        for n, entry in enumerate(result.sentences)
+    )
+    page = replace(result.page, notes=(*result.page.notes, *notes))
+    return replace(result, page=page, sentences=sentences, findings=findings)
+
+
+# Longer lists are in the JSON.
+_MOST_NOTES = 5
+
+
+def _suppressed_notes(result: PageResult) -> list[str]:
+    counts = Counter(suppression_words(finding.suppressed) for finding in result.findings if finding.suppressed)
+    if not counts:
+        return []
+    total = counts.total()
+    words = [f"{words}{f' ({count})' if len(counts) > 1 else ''}" for words, count in counts.most_common(_MOST_NOTES)]
+    if len(counts) > _MOST_NOTES:
+        words.append(f"{len(counts) - _MOST_NOTES} more")
+    return [f"{total} {'finding is' if total == 1 else 'findings are'} not counted: {'; '.join(words)}"]
+
+
+def suppression_words(suppression: Suppression) -> str:
+    """Return in plain words why a finding does not count ("cleared: MED-14, until 2027-01-31")."""
+    until = f", until {suppression.until.isoformat()}" if suppression.until else ""
+    if suppression.reason == BASELINE_REASON:
+        return f"{BASELINE_REASON}{until}"
+    said = "cleared" if suppression.kind == "file" else "marked as fine"
+    return f"{said}: {suppression.reference or suppression.reason}{until}"
+
+
+def close_words(close: CloseWording) -> str:
+    """Return in plain words which cleared wording a sentence is close to, and what differs."""
+    if not close.differences:
+        said = "the words are those of cleared wording"
+        if not close.valid:
+            return f"{said} that is not valid now ({close.reference or close.where})"
+        where = f", which is cleared for one place in {close.file} alone" if close.file else ", but the marks differ"
+        return f"{said} {close.reference or close.where}{where}"
+    name = close.reference or f"“{close.text}”"
+    if not close.valid:
+        name += " (not valid now)"
+    parts = []
+    for entry in close.differences[:_MOST_NOTES]:
+        if not entry.before:
+            parts.append(f"“{entry.after}” is new")
+        elif not entry.after:
+            parts.append(f"“{entry.before}” is missing")
+        else:
+            parts.append(f"“{entry.after}” in place of “{entry.before}”")
+    if len(close.differences) > _MOST_NOTES:
+        parts.append(f"{len(close.differences) - _MOST_NOTES} more")
+    return f"close to cleared wording {name}: {', '.join(parts)}"
+
+
+def _change_notes(result: PageResult) -> list[str]:
+    changes = result.changes
+    if changes is None:
+        return []
+    counts = f"{len(changes.new)} new, {len(changes.reworded)} reworded, {len(changes.gone)} gone"
+    notes = [f"sentences against {changes.since}: {counts}; only new and reworded ones are labelled"]
+    told = [entry for entry in changes.gone if entry.labels]
+    for entry in told[:_MOST_NOTES]:
+        displays = ", ".join(label_info()[label].display for label in entry.labels)
+        notes.append(f"gone: “{entry.text}” ({displays})")
+    if len(told) > _MOST_NOTES:
+        notes.append(f"gone: {len(told) - _MOST_NOTES} more with a label")
+    return notes
+
+
+def change_words(result: PageResult, sentence: int) -> str | None:
+    """Return what a sentence said before it was reworded, or None."""
+    if result.changes is None:
+        return None
+    before = next((entry.before for entry in result.changes.reworded if entry.sentence == sentence), None)
+    return None if before is None else f"“{before}”"
 
 
 def settings_line(settings: Settings) -> str:
@@ -354,7 +452,13 @@ def _facts(result: PageResult, finding: Finding) -> tuple[Fact, ...]:
     facts = [Fact("Why", one_line(why))]
     if finding.label in CLAIMS and _is_forward(finding):
         facts.append(_beside(result, finding))
-    return (*facts, *(_advice(suggestion) for suggestion in finding.suggestions))
+    facts += [_advice(suggestion) for suggestion in finding.suggestions]
+    before = change_words(result, finding.sentence)
+    if before is not None:
+        facts.append(Fact("Before", one_line(before)))
+    if finding.close_to is not None:
+        facts.append(Fact("Cleared", one_line(close_words(finding.close_to))))
+    return tuple(facts)
 
 
 def _advice(suggestion: Suggestion) -> Fact:

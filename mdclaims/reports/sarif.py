@@ -27,6 +27,7 @@ from mdclaims.reports.report import (
     one_line,
     place_words,
     quote_words,
+    suppression_words,
 )
 
 SARIF_VERSION = "2.1.0"
@@ -260,6 +261,9 @@ class _PageResults:
             "partialFingerprints": {FINGERPRINT: finding.fingerprint, _GITHUB_FINGERPRINT: finding.fingerprint},
             "properties": _properties(finding, sentence, sure),
         }
+        if finding.suppressed is not None:
+            kind = "inSource" if finding.suppressed.kind == "inline" else "external"
+            entry["suppressions"] = [{"kind": kind, "justification": one_line(suppression_words(finding.suppressed))}]
         qualifier = finding.qualifier
         if qualifier is not None and qualifier.sentence != finding.sentence:
             other = self._result.sentences[qualifier.sentence].sentence

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from mdclaims.findings.findings import Finding, PageResult
 from mdclaims.labels import label_info
 from mdclaims.reading.positions import SourcePositions
-from mdclaims.reports.report import Report, certainty, heading_words, visible_controls
+from mdclaims.reports.report import Report, certainty, heading_words, suppression_words, visible_controls
 
 COLUMNS: dict[str, str] = {
     "record": "`finding`; `no finding` for an input that was read and has none; `not read` for one that could not be.",
@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "treatments": "Treatments that the claim names, joined by `; `.",
     "conditions": "Conditions that it names, joined by `; `.",
     "group": "Findings that are one claim share it.",
+    "not_counted": "Why it does not count, if somebody said that it is fine; see docs/suppressions.md.",
     "fingerprint": "Stable under moving, re-wrapping and changes of case.",
     "sha256": "SHA-256 of the input's bytes.",
     "tool_version": "The version of mdclaims.",
@@ -120,6 +121,7 @@ def _finding(finding: Finding, result: PageResult, report: Report, positions: So
         "start": str(sentence.start),
         "end": str(sentence.end),
         "group": finding.group,
+        "not_counted": suppression_words(finding.suppressed) if finding.suppressed else "",
         "fingerprint": finding.fingerprint,
     }
     if finding.attributes is not None:

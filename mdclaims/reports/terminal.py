@@ -28,6 +28,7 @@ from mdclaims.reports.report import (
     by_priority,
     claims,
     context_lines,
+    for_people,
     headline,
     one_line,
     percent,
@@ -73,6 +74,7 @@ def render_terminal(report: Report, *, width: int | None = None, colour: bool = 
         highlight=False, markup=False, emoji=False, legacy_windows=False,
     )  # fmt: skip
     narrow = width < _NARROW
+    report = for_people(report)
     console.print(Text(settings_line(report.settings)))
     pages = ranked(report)
     if len(pages) > 1:
@@ -253,7 +255,10 @@ def _rows(result: PageResult, marked: Iterable[Claim], *, narrow: bool) -> Itera
     pending: list[str] = []
     last: Block | None = None
     page: int | None = None
+    shown = None if result.changes is None else result.changes.changed
     for n, entry in enumerate(result.sentences):
+        if shown is not None and n not in shown:
+            continue
         block = entry.sentence.block
         if pending and (n in marks or block is not last):
             yield _Row(Text(), _plain(" ".join(pending), last or block), Text(), last or block)
@@ -278,10 +283,10 @@ def _why(marks: Iterable[tuple[Claim, Finding]]) -> Text:
         found = reasons(finding)
         if found is None:
             continue
-        said = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
+        spoke = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
         against = ", ".join(f"{name} {weight}" for name, weight in found.speak_against)
         name = f"{label_info()[finding.label].display}, {percent(finding.score)} %"
-        lines.append(Text(f"{name}: for it {said}" + (f"; against it {against}" if against else ""), style="dim"))
+        lines.append(Text(f"{name}: for it {spoke}" + (f"; against it {against}" if against else ""), style="dim"))
     return Text("\n").join(lines)
 
 

@@ -1,0 +1,114 @@
+"""Checks drafts as their editor wants them checked: with the config and the cleared wording found beside them.
+
+`check`, the editor and the local page share it. Screening other people's pages does not: it uses `Screener` alone,
+so that nothing which a page or its folder says is obeyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from mdclaims.config import ConfigFinder, Settings, absolute
+from mdclaims.findings.cleared import ClearedFinder, ClearedWording
+from mdclaims.findings.findings import PageResult
+from mdclaims.findings.screening import Screener
+from mdclaims.findings.suppressions import Note, Outcome, entry_notes, suppress
+from mdclaims.reading import Page, read_page
+
+
+@dataclass
+class _Served:
+    """What a file of cleared wording did in this run: the pages it served, and their names for its entries."""
+
+    cleared: ClearedWording
+    labels: Sequence[str]
+    outcomes: list[Outcome] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+class Checker:
+    """Checks files, each with the settings found for it, and marks what is suppressed.
+
+    Parameters
+    ----------
+    screener : Screener
+        Brings the model, and screens what has the settings it was loaded for.
+    loaded_for : Settings
+    configs : ConfigFinder
+    today : date
+        The day on which what has expired is told.
+    """
+
+    def __init__(self, screener: Screener, loaded_for: Settings, configs: ConfigFinder, *, today: date) -> None:
+        self._screener = screener
+        self._screeners: dict[Settings, Screener] = {loaded_for: screener}
+        self._configs = configs
+        self._today = today
+        self._finder = ClearedFinder()
+        self._served: dict[Path, _Served] = {}
+        self._notes: list[Note] = []
+
+    def screener_for(self, file: Path | None) -> Screener:
+        """Return a screener with the settings of a file; of the working folder for standard input (None)."""
+        settings = self._configs.config_of(file).settings
+        if settings not in self._screeners:
+            self._screeners[settings] = Screener(self._screener.model, settings)
+        return self._screeners[settings]
+
+    def configs_of(self, files: Sequence[Path | None]) -> tuple[str, ...]:
+        """Return the config files of files that are checked, each once."""
+        found = (self._configs.config_of(file).path for file in files)
+        return tuple(dict.fromkeys(str(path) for path in found if path is not None))
+
+    def check_file(self, file: Path) -> PageResult:
+        """Read and check one file.
+
+        Raises
+        ------
+        ReadError
+            If it cannot be read.
+        UsageError
+            If reading it needs an extra that is not installed, or its config or cleared wording is wrong.
+        """
+        return self.check_page(read_page(file, limits=self.screener_for(file).settings.limits), file)
+
+    def check_page(self, page: Page, file: Path | None) -> PageResult:
+        """Check a page that is already read; `file` is None for standard input."""
+        screener = self.screener_for(file)
+        result = screener.screen_page(page)
+        cleared = self._finder.cleared_for(file)
+        name = cleared.name_of(file) if cleared is not None and file is not None else None
+        labels = screener.settings.labels
+        outcome = suppress(result, today=self._today, floors=screener.floors, labels=labels, cleared=cleared, file=name)
+        self._notes += outcome.notes
+        if cleared is not None:
+            served = self._served.setdefault(cleared.path, _Served(cleared, labels))
+            served.outcomes.append(outcome)
+            if name is not None:
+                served.files.append(name)
+        return outcome.result
+
+    def notes(self, folders: Sequence[Path] = ()) -> tuple[Note, ...]:
+        """Return what is to be said about directives and cleared wording after all files.
+
+        Parameters
+        ----------
+        folders : sequence of Path
+            Folders that were read whole: there, an entry that did nothing is told.
+        """
+        found = list(self._notes)
+        for served in self._served.values():
+            place = absolute(served.cleared.path.parent)
+            whole = any(place.is_relative_to(absolute(folder)) for folder in folders)
+            found += entry_notes(
+                served.cleared,
+                served.outcomes,
+                files=served.files,
+                whole=whole,
+                today=self._today,
+                labels=served.labels,
+            )
+        return tuple(found)

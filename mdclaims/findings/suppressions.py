@@ -1,0 +1,323 @@
+"""What a user has said is fine: directives in a document, and cleared wording in a file.
+
+A suppressed finding stays in the result, with who said so and why; it only does not count. What gives no reason
+or has expired is not obeyed, and what does nothing any more is told. `check` obeys, and the editor; a screened
+page is never obeyed: `carries_directive` tells that it tries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from mdclaims.config import is_file
+from mdclaims.findings.cleared import ClearedWording, Entry, parse_date, problem_of
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
+from mdclaims.findings.similarity import differences
+from mdclaims.labels import LABELS
+from mdclaims.reading.page import Directive, Page
+
+NOTE_KINDS: tuple[str, ...] = ("malformed", "no_reason", "expired", "unused", "gone")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something about a directive, an entry or a file that a user should know.
+
+    Attributes
+    ----------
+    source : str
+        File and line.
+    kind : str
+        One of `NOTE_KINDS`.
+    note : str
+        One line: what is wrong and what to do.
+    """
+
+    source: str
+    kind: str
+    note: str
+
+
+def carries_directive(page: Page) -> bool:
+    """Return whether a page tells mdclaims something about itself, obeyed or not."""
+    return bool(page.directives)
+
+
+# --- directives ---------------------------------------------------------------------------------------------------
+
+_FIELDS = ("reason", "until", "owner", "reference", "evidence")
+_FIELD = re.compile(rf",\s*({'|'.join(_FIELDS)})\s*:", re.IGNORECASE)
+_USAGE = "write mdclaims: ok LABEL, reason: ..., until: YYYY-MM-DD"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a directive asks for: the findings of some labels in some blocks are fine.
+
+    Attributes
+    ----------
+    directive : Directive
+    labels : tuple of str
+    reason : str
+    until : date or None
+    owner, reference, evidence : str or None
+    """
+
+    directive: Directive
+    labels: tuple[str, ...]
+    reason: str
+    until: date | None
+    owner: str | None
+    reference: str | None
+    evidence: str | None
+
+
+def parse_directive(directive: Directive) -> Permission | str:
+    """Return what a directive asks for, or one line that says what is wrong with it."""
+    # The names end where the first field begins; a reason may hold commas.
+    pieces = _FIELD.split(directive.text)
+    command, *names = pieces[0].replace(",", " ").split() or [""]
+    if command.lower() != "ok":
+        return f"is no directive; {_USAGE}"
+    labels = tuple(dict.fromkeys(name.lower() for name in names))
+    unknown = [name for name in labels if name not in LABELS]
+    if unknown or not labels:
+        what = f"names the unknown label {unknown[0][:60]!r}" if unknown else "names no label"
+        return f"{what}; choose from {', '.join(LABELS)}, then go on with , reason: ..."
+    fields: dict[str, str] = {}
+    for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
+        if name.lower() in fields:
+            return f"gives {name.lower()} twice; {_USAGE}"
+        fields[name.lower()] = value.strip()
+    until = parse_date(fields["until"]) if "until" in fields else None
+    if "until" in fields and until is None:
+        return f"has no date in until: {fields['until'][:60]!r}; write it as 2027-01-31"
+    return Permission(
+        directive=directive,
+        labels=labels,
+        reason=fields.get("reason", ""),
+        until=until,
+        owner=fields.get("owner") or None,
+        reference=fields.get("reference") or None,
+        evidence=fields.get("evidence") or None,
+    )
+
+
+# --- one page -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What suppressing did to one page.
+
+    Attributes
+    ----------
+    result : PageResult
+        With `suppressed` and `close_to` set.
+    notes : tuple of Note
+        About the page's own directives.
+    used : frozenset of Entry
+        Entries of the cleared file that apply to the page, or would in another mode.
+    refused : frozenset of Entry
+        Entries that would apply but have expired or give no reason.
+    """
+
+    result: PageResult
+    notes: tuple[Note, ...] = ()
+    used: frozenset[Entry] = frozenset()
+    refused: frozenset[Entry] = frozenset()
+
+
+def suppress(
+    result: PageResult,
+    *,
+    today: date,
+    floors: Mapping[str, float],
+    labels: Sequence[str] = LABELS,
+    cleared: ClearedWording | None = None,
+    file: str | None = None,
+) -> Outcome:
+    """Mark the findings of a page that a user has said are fine, or whose wording is close to cleared wording.
+
+    Parameters
+    ----------
+    result : PageResult
+    today : date
+        What lasted until a day before is not obeyed.
+    floors : mapping of str to float
+        The lowest threshold of each label over all modes: below it a sentence never has the label.
+    labels : sequence of str
+        The labels that were asked for; of others nothing is said.
+    cleared : ClearedWording, optional
+    file : str, optional
+        How entries of `cleared` name the page.
+    """
+    notes: list[Note] = []
+    permissions: list[Permission] = []
+    for directive in result.page.directives:
+        parsed = parse_directive(directive)
+        if isinstance(parsed, str):
+            notes.append(Note(_where(result.page, directive), "malformed", parsed))
+            continue
+        problem = problem_of(parsed.reason, parsed.until, today)
+        if problem is None:
+            permissions.append(parsed)
+        else:
+            notes.append(Note(_where(result.page, directive), "expired" if parsed.reason else "no_reason", problem))
+    by_block: dict[tuple[int, str], list[Permission]] = {}
+    for permission in permissions:
+        for block in range(permission.directive.first_block, permission.directive.last_block):
+            for label in permission.labels:
+                by_block.setdefault((block, label), []).append(permission)
+    used: set[Entry] = set()
+    refused: set[Entry] = set()
+    findings: list[Finding] = []
+    for finding in result.findings:
+        sentence = result.sentences[finding.sentence].sentence
+        found: Suppression | None = None
+        close: CloseWording | None = None
+        if cleared is not None:
+            matching = _matching(cleared, finding, sentence.text, file)
+            refused.update(entry for entry in matching if entry.problem(today) is not None)
+            holding = [entry for entry in matching if entry.problem(today) is None]
+            used.update(holding)
+            found = _by_entry(holding[0]) if holding else None
+        permitted = by_block.get((sentence.block.index, finding.label))
+        if found is None and permitted:
+            found = _by_permission(permitted[0], result.page)
+        if found is None and cleared is not None:
+            close = _close(cleared, finding.label, sentence.text, today)
+        findings.append(replace(finding, suppressed=found, close_to=close))
+    for permission in permissions:
+        notes += _unused_directive(permission, result, floors, labels)
+    if cleared is not None:
+        used |= _in_other_modes(cleared, result, file, floors)
+    notes.sort(key=_line_of)
+    return Outcome(replace(result, findings=tuple(findings)), tuple(notes), frozenset(used), frozenset(refused))
+
+
+def _line_of(note: Note) -> int:
+    tail = note.source.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _where(page: Page, directive: Directive) -> str:
+    return page.source if directive.line is None else f"{page.source}:{directive.line}"
+
+
+def _matching(cleared: ClearedWording, finding: Finding, text: str, file: str | None) -> list[Entry]:
+    """Return the entries that clear a finding, if they hold: the one place first, then the equal text."""
+    here = cleared.here.get((file, finding.label, finding.fingerprint), ()) if file is not None else ()
+    # Whoever reads the file must see there what it hides: an entry whose text was changed by hand is for another text.
+    exact = [entry for entry in here if fold(entry.text) == fold(text)]
+    return exact + list(cleared.everywhere.get((finding.label, fold(text)), ()))
+
+
+def _by_entry(entry: Entry) -> Suppression:
+    return Suppression(
+        kind="file", where=entry.where, scope=entry.scope, reason=entry.reason, until=entry.until,
+        owner=entry.owner, reference=entry.reference, evidence=entry.evidence,
+    )  # fmt: skip
+
+
+def _by_permission(permission: Permission, page: Page) -> Suppression:
+    return Suppression(
+        kind="inline", where=_where(page, permission.directive), scope="here", reason=permission.reason,
+        until=permission.until, owner=permission.owner, reference=permission.reference, evidence=permission.evidence,
+    )  # fmt: skip
+
+
+def _close(cleared: ClearedWording, label: str, text: str, today: date) -> CloseWording | None:
+    found = cleared.nearest(label, text)
+    if found is None:
+        return None
+    entry, similarity = found
+    return CloseWording(
+        where=entry.where,
+        text=entry.text,
+        reference=entry.reference,
+        similarity=similarity,
+        differences=differences(entry.text, text),
+        valid=entry.problem(today) is None,
+        file=entry.file,
+    )
+
+
+def _unused_directive(
+    permission: Permission, result: PageResult, floors: Mapping[str, float], labels: Sequence[str]
+) -> Iterable[Note]:
+    """Yield a note for each label that no sentence of the directive's blocks can have, in any mode."""
+    blocks = range(permission.directive.first_block, permission.directive.last_block)
+    inside = [entry for entry in result.sentences if entry.sentence.block.index in blocks]
+    for label in permission.labels:
+        if label in labels and not any(entry.scores[label] >= floors[label] for entry in inside):
+            why = f"nothing in its block has the label {label}" if inside else "no text follows it"
+            yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
+
+
+def _in_other_modes(
+    cleared: ClearedWording, result: PageResult, file: str | None, floors: Mapping[str, float]
+) -> set[Entry]:
+    """Return the entries whose sentence is there, but not with its label in this mode: they are no dead weight."""
+    return {
+        found
+        for entry in result.sentences
+        for label, score in entry.scores.items()
+        if label not in entry.labels and score >= floors[label]
+        for found in cleared.by_text.get((label, fold(entry.sentence.text)), ())
+        if found.scope == "everywhere" or found.file == file
+    }
+
+
+# --- a whole run --------------------------------------------------------------------------------------------------
+
+
+def entry_notes(
+    cleared: ClearedWording,
+    outcomes: Sequence[Outcome],
+    *,
+    files: Sequence[str],
+    whole: bool,
+    today: date,
+    labels: Sequence[str] = LABELS,
+) -> list[Note]:
+    """Return what is to be said about the entries of a file of cleared wording after a run.
+
+    Parameters
+    ----------
+    cleared : ClearedWording
+    outcomes : sequence of Outcome
+        Of the pages that the file serves.
+    files : sequence of str
+        Their names, as entries name them.
+    whole : bool
+        Everything in the file's folder was read; else only entries for `files` can be told to do nothing.
+    today : date
+    labels : sequence of str
+        The labels that were asked for.
+    """
+    used = frozenset[Entry]().union(*(outcome.used for outcome in outcomes))
+    refused = frozenset[Entry]().union(*(outcome.refused for outcome in outcomes))
+    read = set(files)
+    notes: list[Note] = []
+    for entry in cleared.entries:
+        if entry.label not in labels:
+            continue
+        problem = entry.problem(today)
+        if problem is not None:
+            if whole or entry in refused or entry.file in read:
+                notes.append(Note(entry.where, "expired" if entry.reason else "no_reason", problem))
+        elif entry not in used and (whole or entry.file in read):
+            if entry.scope == "everywhere":
+                why = "its text stands nowhere"
+            elif entry.file in read:
+                why = f"its sentence is gone from {entry.file}, was reworded, or stands under another heading"
+            else:
+                if is_file(cleared.path.parent / str(entry.file)):  # left out, or not readable this time
+                    continue
+                why = f"{entry.file} is gone or renamed"
+            notes.append(Note(entry.where, "unused", f"does nothing: {why}; delete it, or mend it"))
+    return notes
