@@ -44,7 +44,8 @@ def test_a_row_for_each_finding():
         "region": "main", "kind": "paragraph", "hidden": "no", "page": "", "line": "3", "start": "8", "end": "43",
         "qualifier_kind": "risk", "qualifier": "Mild headaches are common [s95:discloses].",
         "qualifier_distance": "2", "treatments": "TMS", "conditions": "anxiety", "group": finding.group,
-        "not_counted": "", "fingerprint": finding.fingerprint, "sha256": report.pages[0].page.sha256, "tool_version": "0.0.1",
+        "not_counted": "",
+        "fingerprint": finding.fingerprint, "sha256": report.pages[0].page.sha256, "tool_version": "0.0.1",
         "model_version": "1.2.3", "mode": "balanced", "notes": "", "error": "",
     }  # fmt: skip
     assert (disclosed["priority"], disclosed["qualifier"]) == ("info", "")
