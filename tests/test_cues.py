@@ -17,7 +17,7 @@ from mdclaims.language.cues import (
     own_matcher,
     shared_matcher,
 )
-from mdclaims.language.hashing import WordRows
+from mdclaims.language.hashing import Lines, WordRows
 from mdclaims.language.pipeline import shared_pipeline
 
 
@@ -192,6 +192,13 @@ def test_a_text_counts_the_same_in_any_batch(nlp, matcher, texts):
     joined = [" ".join(words) for words in texts]
     alone = [counts_of(matcher, nlp, text)[0].tolist() for text in joined]
     assert counts_of(matcher, nlp, *joined).tolist() == alone
+
+
+@given(st.lists(WORDS, max_size=5))
+def test_texts_read_together_have_the_cues_that_they_have_alone(nlp, matcher, texts):
+    joined = list(dict.fromkeys(" ".join(words) for words in texts))
+    alone = [(text, matcher.find(nlp.make_doc(text))) for text in joined]
+    assert list(matcher.find_lines(Lines.read(nlp, joined))) == alone
 
 
 def test_a_phrase_of_two_lists_counts_in_both(monkeypatch, nlp):

@@ -16,6 +16,7 @@ from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
+from mdclaims.language.hashing import Lines
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Judgement, Scores
@@ -101,11 +102,14 @@ class Screener:
         places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         firsts = groups([(label, sentences[n]) for n, label in places])
-        cues = {n: self._cues_of(sentences[n]) for n in dict.fromkeys(n for n, _ in places)}
+        bearers = list(dict.fromkeys(n for n, _ in places))
+        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
+        known = self._find_cues([*(sentences[n].text for n in bearers), *(text for path in paths for text in path)])
+        cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
         qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
-        headings: dict[tuple[str, ...], list[Cue]] = {}
+        headings = {path: [cue for text in path for cue in known[text]] for path in paths}
         quoted: dict[int, list[tuple[int, int]]] = {}
         findings: list[Finding] = []
         for (n, label), mark, first in zip(places, marks, firsts, strict=True):
@@ -113,10 +117,7 @@ class Screener:
             forward = label_info()[label].forward
             facts = qualifier = None
             if label in CLAIMS:
-                path = sentences[n].block.heading_path
-                if path not in headings:
-                    headings[path] = [cue for text in path for cue in self._find_cues(text)]
-                facts = attributes(cues[n], headings[path])
+                facts = attributes(cues[n], headings[sentences[n].block.heading_path])
                 qualifier = qualifiers[n] if stance is None or stance in forward else None
             suggestions: tuple[Suggestion, ...] = ()
             if stance is not None and stance not in forward:
@@ -155,15 +156,21 @@ class Screener:
         thresholds = self.model.classifier.thresholds[mode]
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
-    def _cues_of(self, sentence: Sentence) -> tuple[Cue, ...]:
-        found = self._find_cues(sentence.text)
-        return tuple(replace(cue, start=cue.start + sentence.start, end=cue.end + sentence.start) for cue in found)
+    def _find_cues(self, texts: Sequence[str]) -> dict[str, list[Cue]]:
+        """Return the cues of each different text, of the shipped lists and of the user's own, by position."""
+        lines = Lines.read(self._nlp, list(dict.fromkeys(texts)))
+        found: dict[str, list[Cue]] = {}
+        for matcher in self._matchers:
+            for text, cues in matcher.find_lines(lines):
+                found.setdefault(text, []).extend(cues)
+        if len(self._matchers) > 1:
+            for cues in found.values():
+                cues.sort(key=lambda cue: (cue.start, cue.end, cue.name))
+        return found
 
-    def _find_cues(self, text: str) -> list[Cue]:
-        """Return the cues of the shipped lists and of the user's own, by position."""
-        doc = self._nlp.make_doc(text)
-        found = [cue for matcher in self._matchers for cue in matcher.find(doc)]
-        return sorted(found, key=lambda cue: (cue.start, cue.end, cue.name))
+
+def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:
+    return tuple(Cue(cue.name, cue.start + by, cue.end + by, cue.text) for cue in cues)
 
 
 def _qualifying(

@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from spacy.attrs import IDX, LENGTH
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from mdclaims.config import read_toml
 from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
-from mdclaims.language.hashing import WordRows, is_word, norms_of
+from mdclaims.language.hashing import Lines, WordRows, is_word, norms_of
 from mdclaims.language.pipeline import shared_pipeline
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
@@ -262,25 +263,39 @@ class CueMatcher:
 
         The longest come first, and of one length the leftmost.
         """
-        words = np.flatnonzero(is_word(doc))
-        rows, places = self._without_hyphens(WordRows.of([norms_of(doc)]))
+        yield from self._matches(WordRows.of([norms_of(doc)]), np.flatnonzero(is_word(doc)))
+
+    def _matches(self, words: WordRows, tokens: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        rows, places = self._without_hyphens(words)
+        tokens = tokens[places]
+        pointers, lists = self._lists_of.indptr.tolist(), self._lists_of.indices.tolist()
         for order, phrases, starts in reversed(list(self._find(rows))):
-            for phrase, start in zip(phrases, starts, strict=True):
-                first, last = words[places[start]], words[places[start + order - 1]]
-                for number in sorted(self._lists_of[phrase].indices):
-                    yield int(number), int(first), int(last) + 1
+            firsts, lasts = tokens[starts].tolist(), tokens[starts + order - 1].tolist()
+            for phrase, first, last in zip(phrases.tolist(), firsts, lasts, strict=True):
+                for number in lists[pointers[phrase] : pointers[phrase + 1]]:
+                    yield number, first, last + 1
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
-        taken: dict[int, set[int]] = {}
-        cues: list[Cue] = []
-        for number, start, end in self.matches(doc):
-            used = taken.setdefault(number, set())
-            if used.isdisjoint(range(start, end)):
-                used.update(range(start, end))
-                span = doc[start:end]
-                cues.append(Cue(self.names[number], span.start_char, span.end_char, span.text))
-        return sorted(cues, key=lambda cue: (cue.start, cue.end, cue.name))
+        lines = Lines.of(doc)
+        return next((cues for _, cues in self.find_lines(lines)), [])
+
+    def find_lines(self, lines: Lines) -> Iterator[tuple[str, list[Cue]]]:
+        """Yield each text with its cues, the same as `find` gives for the text alone."""
+        kept = _longest_of_each(self._matches(lines.rows, lines.tokens))
+        numbers, firsts, lasts = np.array(kept, np.int64).reshape(-1, 3).T
+        places, lengths = lines.doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
+        starts, ends = places[firsts], places[lasts - 1] + lengths[lasts - 1]
+        owners = np.searchsorted(lines.begins, starts, side="right") - 1
+        begins = lines.begins[owners]
+        found: list[list[Cue]] = [[] for _ in lines.texts]
+        for number, owner, start, end in zip(
+            numbers.tolist(), owners.tolist(), (starts - begins).tolist(), (ends - begins).tolist(), strict=True
+        ):
+            found[owner].append(Cue(self.names[number], start, end, lines.texts[owner][start:end]))
+        for cues in found:
+            cues.sort(key=_position)
+        yield from zip(lines.texts, found, strict=True)
 
     def _find(self, rows: WordRows) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Yield order, places in `_keys` and first words of the phrases found, for orders 1 to the longest."""
@@ -295,6 +310,23 @@ class CueMatcher:
         """Return `rows` without hyphens, and the places of the words that are left."""
         places: npt.NDArray[np.int64] = np.flatnonzero(rows.words != self._hyphen)
         return WordRows(rows.words[places], rows.owner[places], rows.count), places
+
+
+def _longest_of_each(matches: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Return the matches, longest first, without those that overlap a kept one of their list."""
+    taken: set[tuple[int, int]] = set()
+    kept: list[tuple[int, int, int]] = []
+    for match in matches:
+        number, first, last = match
+        places = [(number, place) for place in range(first, last)]
+        if taken.isdisjoint(places):
+            taken.update(places)
+            kept.append(match)
+    return kept
+
+
+def _position(cue: Cue) -> tuple[int, int, str]:
+    return cue.start, cue.end, cue.name
 
 
 @cache
