@@ -96,6 +96,10 @@ TrustOption = Annotated[
         "--trust-model", help="Load the --model folder although it is not the shipped one; loading runs its code."
     ),
 ]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Read settings from this TOML file, and look for no other."),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -158,10 +162,7 @@ def check_command(
     ] = False,
     model: ModelOption = None,
     trust_model: TrustOption = False,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Read settings from this TOML file, and look for no other."),
-    ] = None,
+    config: ConfigOption = None,
     changed_since: Annotated[
         str | None,
         typer.Option(
@@ -176,8 +177,8 @@ def check_command(
 ) -> None:
     """Read drafts and pages, and report their labelled sentences.
 
-    Exit codes: 0 nothing found, 1 findings, 2 wrong usage or refused model, 3 an input could not be read,
-    4 internal error.
+    Exit codes: 0 nothing that counts for --fail-on, 1 findings that do, 2 wrong usage or refused model, 3 an input
+    could not be read, 4 internal error.
     """
     explain = explain or format is ReportFormat.html
     configs = _configs(config, lambda settings: replace(_with_options(settings, mode, label), explain=explain))
@@ -603,10 +604,7 @@ def baseline_command(
     ] = None,
     model: ModelOption = None,
     trust_model: TrustOption = False,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Read settings from this TOML file, and look for no other."),
-    ] = None,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Write an entry for every finding that is there now, so that check reports only what comes after.

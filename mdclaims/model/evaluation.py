@@ -578,7 +578,8 @@ def stance_figures(
             "kappa": _stance_kappa(test, label),
             "stances": {stance: _stance_row(pairs, stance) for stance in label_info()[label].stances},
         }
-    return {"sentences": sum(map(bool, gold)), "accuracy": rounded(right / total), "labels": labels}
+    accuracy = rounded(right / total) if total else None
+    return {"sentences": sum(map(bool, gold)), "accuracy": accuracy, "labels": labels}
 
 
 def _stance_row(pairs: Sequence[tuple[str, str]], stance: str) -> dict[str, Any]:
