@@ -115,11 +115,11 @@ class ClaimClassifier:
     vectors: WordVectors | None = None
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
     _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
-    _stance_weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    _judging_weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what is made again when first used: the extractor, which holds the pipeline, and the weights."""
-        return {**self.__dict__, "_extractor": None, "_weights": None, "_stance_weights": None}
+        return {**self.__dict__, "_extractor": None, "_weights": None, "_judging_weights": None}
 
     @property
     def extractor(self) -> FeatureExtractor:
@@ -138,15 +138,15 @@ class ClaimClassifier:
         return self._weights
 
     @property
-    def stance_weights(self) -> npt.NDArray[np.float32]:
-        """The weights of all stances, label by label: shape (features, stances of all labels)."""
-        if self._stance_weights is None:
-            parts = [np.zeros((self.extractor.width, 0), np.float32)]
+    def judging_weights(self) -> npt.NDArray[np.float32]:
+        """`weights`, then those of all stances, label by label: shape (features, labels + stances of all labels)."""
+        if self._judging_weights is None:
+            parts = [self.weights]
             for stance in self.stances.values():
                 parts.append(np.zeros((self.extractor.width, len(stance.stances)), np.float32))
                 parts[-1][stance.columns] = stance.weights
-            self._stance_weights = np.hstack(parts)
-        return self._stance_weights
+            self._judging_weights = np.hstack(parts)
+        return self._judging_weights
 
     def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
         """Return calibrated scores.
@@ -165,7 +165,7 @@ class ClaimClassifier:
 
     def judge(self, inputs: Sequence[SentenceInput]) -> Judgement:
         """Return scores and stances, reading the sentences once for both."""
-        products = self._products(inputs, np.hstack([self.weights, self.stance_weights]))
+        products = self._products(inputs, self.judging_weights)
         stances: dict[str, list[str]] = {}
         at = len(self.labels)
         for label, stance in self.stances.items():
