@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,10 @@ class Screener:
         scored = tuple(
             ScoredSentence(
                 sentence=sentence,
-                scores={label: float(value) for label, value in zip(LABELS, row, strict=True)},
-                labels=tuple(label for label, carries in zip(LABELS, carrying, strict=True) if carries),
+                scores=dict(zip(LABELS, row, strict=True)),
+                labels=tuple(compress(LABELS, carrying)),
             )
-            for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
+            for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
         )
         places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
@@ -174,13 +175,11 @@ class Screener:
         """Return the cues of texts among `lines`, of the shipped lists and of the user's own, by position."""
         numbers = lines.numbers
         lines = lines.only(np.array([numbers[text] for text in texts], np.int64))
-        found: dict[str, list[Cue]] = {}
-        for matcher in self._matchers:
+        shipped, *others = self._matchers
+        found = dict(shipped.find_lines(lines))
+        for matcher in others:
             for text, cues in matcher.find_lines(lines):
-                found.setdefault(text, []).extend(cues)
-        if len(self._matchers) > 1:
-            for cues in found.values():
-                cues.sort(key=lambda cue: (cue.start, cue.end, cue.name))
+                found[text] = sorted(found[text] + cues, key=lambda cue: (cue.start, cue.end, cue.name))
         return found
 
 
