@@ -14,7 +14,7 @@ from scipy import sparse
 from mdclaims.language.cues import cue_lists
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
-from mdclaims.model.features import Contribution, FeatureExtractor, FeatureSettings
+from mdclaims.model.features import Contribution, FeatureExtractor, FeatureSettings, read_inputs
 from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
 
@@ -430,6 +430,19 @@ def test_any_script_gives_a_finite_row(extractor, text):
     matrix = extractor.transform([SentenceInput(text, heading=text, previous=text, next=text)])
     assert matrix.nnz > 0
     assert np.isfinite(matrix.data).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(batch=st.lists(INPUTS, max_size=4), more=st.lists(st.sampled_from(["laser", "Safe fat", "Book now!"])))
+def test_lines_that_hold_more_change_nothing(with_vectors, batch, more):
+    weights = np.random.default_rng(3).normal(size=(with_vectors.width, 2)).astype(np.float32)
+    lines = read_inputs(batch, more)
+    assert lines.texts[0] == ""
+    assert len(set(lines.texts)) == len(lines.texts)
+    expected = with_vectors.product(batch, weights)
+    assert with_vectors.product(batch, weights, lines).tolist() == expected.tolist()
+    if batch:
+        assert with_vectors.product(batch[:1], weights, lines).tolist() == expected[:1].tolist()
 
 
 # --- the way back -----------------------------------------------------------------------------------------------

@@ -367,11 +367,11 @@ class FeatureExtractor:
         bits = self.settings
         begun = _shares(_begun(rows), bits.word_orders, block["word"]) * bits.word_weight
         firsts = occurrences.indptr[:-1]
-        signs = firsts + np.arange(rows.count)
-        own = np.delete(begun, signs, axis=0) + self._character_shares(known, occurrences, block["char"])
+        begins = firsts + np.arange(rows.count)
+        own = np.delete(begun, begins, axis=0) + self._character_shares(known, occurrences, block["char"])
         # What the sign before the first word has of an n-gram goes to that word.
         some = rows.lengths > 0
-        own[firsts[some]] += begun[signs[some]]
+        own[firsts[some]] += begun[begins[some]]
         return {
             "cue": own,
             "heading": _shares(rows, (1, 2), block["heading"]),
