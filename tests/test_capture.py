@@ -166,7 +166,8 @@ PACKED_BODY = gzip.compress(page("/packed-leads-here", text="Packed.").encode(),
 SPECIAL = (
     "/calendar?day=1", "/private/staff", "/slow", "/hang", "/chunked", "/packed", "/huge", "/endless", "/bomb",
     "/picture", "/leaflet.pdf", "/old", "/away", "/round", "/broken", "/failing", "/refreshing",
-    "mailto:a@clinic.example", "https://other.example/", "http://127.0.0.1:1/else", "/" + "long" * 600, "#top", "javascript:void(0)",
+    "mailto:a@clinic.example", "https://other.example/", "http://127.0.0.1:1/else", "/" + "long" * 600, "#top",
+    "javascript:void(0)",
 )  # fmt: skip
 
 
@@ -234,12 +235,12 @@ def records(path):
     return found
 
 
-def bodies(path, decode):
-    """Return the bodies of all answers by path, read by fastwarc."""
+def bodies(path):
+    """Return the bodies of all answers by path, without their transfer coding, read by fastwarc."""
     with path.open("rb") as stream:
         return {
             re.sub(r"^https?://[^/]*", "", record.headers["WARC-Target-URI"]): record.reader.read()
-            for record in ArchiveIterator(stream, WarcRecordType.response, auto_decode=decode)
+            for record in ArchiveIterator(stream, WarcRecordType.response, auto_decode="transfer")
         }
 
 
@@ -386,7 +387,7 @@ def test_capture_records_each_answer_as_it_came(captured):
 
 
 def test_capture_records_digests_times_and_addresses(captured):
-    bare, plain = bodies(captured.output, "transfer"), bodies(captured.output, "all")
+    bare = bodies(captured.output)
     responses = of_kind(captured.records, "response")
     assert len(responses) > 330
     for record in responses:
@@ -397,9 +398,8 @@ def test_capture_records_digests_times_and_addresses(captured):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", record.headers["WARC-Date"])
         assert record.headers["WARC-Warcinfo-ID"] == captured.records[0].headers["WARC-Record-ID"]
     assert bare["/chunked"] == CHUNKED_BODY
-    assert plain["/chunked"] == gzip.decompress(CHUNKED_BODY)
     assert bare["/packed"] == PACKED_BODY
-    assert plain["/packed"] == gzip.decompress(PACKED_BODY)
+    assert bare["/newest"] == page().encode()
 
 
 def test_capture_records_the_request_of_each_answer(captured):
