@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from mdclaims.cases import fetching
 from mdclaims.cases.fetching import NotFetchedError, TransientError, fetch, is_public, resolve
 
 PRIVATE = (
@@ -44,7 +52,9 @@ def test_resolve_gives_addresses_to_connect_to():
         asyncio.run(resolve("a" * 70 + ".example", 80, allow_private=True))
 
 
-async def ask(answer, *, keep_open=False, path="/a?b=1", max_bytes=10_000, timeout=5.0, check_head=lambda *_: None):
+async def ask(
+    answer, *, keep_open=False, path="/a?b=1", max_bytes=10_000, timeout=5.0, check_head=lambda *_: None, tls=None
+):
     """Fetch from a server that gives this answer; return the exchange and what the server was sent."""
     sent = bytearray()
     done = asyncio.Event()
@@ -57,11 +67,11 @@ async def ask(answer, *, keep_open=False, path="/a?b=1", max_bytes=10_000, timeo
             await done.wait()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
         return await fetch(
-            f"http://127.0.0.1:{port}{path}",
+            f"http{'s' if tls else ''}://127.0.0.1:{port}{path}",
             {"User-Agent": "test", "X-Case": "Kept"},
             on_connected=lambda: None,
             check_head=check_head,
@@ -174,3 +184,45 @@ def test_fetch_says_that_nobody_listens():
                 )
             )  # fmt: skip
     assert caught.value.reason == "error"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """The file of a certificate for 127.0.0.1 that nobody vouches for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clinic.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    plain = serialization.NoEncryption()
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_fetch_checks_certificates(certificate, monkeypatch, trusted):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    fetching._tls.cache_clear()
+    try:
+        if trusted:
+            exchange, sent = asyncio.run(ask(LENGTH, keep_open=True, tls=server))
+            assert (exchange.response, exchange.request) == (LENGTH, sent)
+            return
+        with pytest.raises(NotFetchedError, match="certificate is not valid") as caught:
+            asyncio.run(ask(LENGTH, tls=server))
+        assert not isinstance(caught.value, TransientError)
+    finally:
+        fetching._tls.cache_clear()
