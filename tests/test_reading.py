@@ -287,6 +287,23 @@ def test_a_declaration_counts_in_html_only():
     assert read_bytes(data, source="", format="text").encoding != "koi8-r"
 
 
+@pytest.mark.parametrize(
+    ("charset", "encoding"),
+    [("windows-1252", "cp1252"), ("ISO-8859-1", "cp1252"), ("koi8-r", "koi8-r"), ("klingon", "cp1251"), ("", "cp1251")],
+)
+def test_the_server_s_charset_counts_before_the_page_s_own(charset, encoding):
+    data = "<meta charset=windows-1251><p>Мы лечим.</p>".encode("cp1251")
+    page = read_bytes(data, source="", format="html", charset=charset)
+    assert page.encoding == encoding
+    assert (page.text == "Мы лечим.") == (encoding == "cp1251")
+
+
+def test_the_server_s_charset_counts_for_text_and_less_than_a_byte_order_mark():
+    assert read_bytes("Мы лечим.".encode("koi8-r"), source="", format="text", charset="koi8-r").text == "Мы лечим."
+    data = codecs.BOM_UTF8 + "Мы лечим.".encode()
+    assert read_bytes(data, source="", format="text", charset="koi8-r").text == "Мы лечим."
+
+
 def test_valid_utf_8_is_read_as_such_whatever_it_declares():
     data = "<meta charset=windows-1252><p>It’s £40.</p>".encode()
     page = read_bytes(data, source="", format="html")

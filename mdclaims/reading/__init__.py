@@ -49,7 +49,7 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
         raise ReadError(f"unknown suffix {path.suffix!r}; mdclaims reads {known}: export it as one of these")
     try:
         size = path.stat().st_size
-        key, most = _size_limit(kind, limits)
+        key, most = size_limit(kind, limits)
         # Checked before reading, so that a huge file never enters memory; devices and pipes have no size.
         if path.is_file() and size > most:
             raise over_limit(key, size, most, "bytes")
@@ -63,11 +63,13 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
 
 def read_stream(stream: BinaryIO, *, format: str, limits: Limits) -> bytes:
     """Read a document's bytes, no further than one byte over its limit, so that `read_bytes` refuses it."""
-    _, most = _size_limit(format, limits)
+    _, most = size_limit(format, limits)
     return stream.read(most + 1)
 
 
-def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None = None) -> Page:
+def read_bytes(
+    data: bytes, *, source: str, format: str, limits: Limits | None = None, charset: str | None = None
+) -> Page:
     """Read a document from memory.
 
     Parameters
@@ -79,6 +81,9 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     format : str
         "text", "markdown", "html", "docx" or "pdf".
     limits : Limits, optional
+    charset : str, optional
+        The encoding that the server named for text, Markdown or HTML. As in browsers it counts in place of what the
+        page says about itself, and a byte-order mark counts more. A label that names no encoding counts as none.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
         If reading the format needs an extra that is not installed.
     """
     limits = limits or Limits()
-    key, most = _size_limit(format, limits)
+    key, most = size_limit(format, limits)
     if len(data) > most:
         raise over_limit(key, len(data), most, "bytes", more=len(data) == most + 1)
     if not data.strip():
@@ -98,7 +103,7 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     if format in _EXTRAS:
         title, encoding, notes = _add_document(data, builder, format, limits)
     else:
-        text, encoding, notes = _decode(data, is_html=format == "html")
+        text, encoding, notes = _decode(data, is_html=format == "html", charset=charset)
         title = _add_text(text, builder, format, limits)
         source_text = None if format == "html" else replace_unencodable(text)
     page = builder.build(
@@ -115,7 +120,7 @@ def read_bytes(data: bytes, *, source: str, format: str, limits: Limits | None =
     return page
 
 
-def _size_limit(format: str, limits: Limits) -> tuple[str, int]:
+def size_limit(format: str, limits: Limits) -> tuple[str, int]:
     """Return the key and the value of the limit for the bytes of a document."""
     key = "max_document_bytes" if format in _EXTRAS else "max_bytes"
     return key, getattr(limits, key)
@@ -178,11 +183,12 @@ _MAGIC = {
 }
 
 
-def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
+def _decode(data: bytes, *, is_html: bool, charset: str | None) -> tuple[str, str, list[str]]:
     """Return text, encoding name and notes.
 
     A byte-order mark decides; then valid UTF-8, even against a declaration (that is nearly never an accident,
-    and mojibake is worse); then the declared encoding; then the likeliest for English text.
+    and mojibake is worse); then the declared encoding, the server's before the page's own; then the likeliest for
+    English text.
     """
     for mark, name in _BOMS:
         if data.startswith(mark):
@@ -200,7 +206,7 @@ def _decode(data: bytes, *, is_html: bool) -> tuple[str, str, list[str]]:
         if utf16 is None:
             raise ReadError("looks binary, not text; mdclaims reads plain text, Markdown and HTML")
         return data.decode(utf16), utf16, [f"declares no encoding; read as {utf16}"]
-    declared = _declared_encoding(data) if is_html else None
+    declared = (charset and _encoding_named(charset)) or (_declared_encoding(data) if is_html else None)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -236,9 +242,11 @@ _NO_ENCODINGS = frozenset("unicode_escape raw_unicode_escape undefined punycode 
 def _declared_encoding(data: bytes) -> str | None:
     """Return the codec that an HTML page declares, or None if it declares none that Python can read."""
     match = _DECLARED.search(data, 0, _DECLARATION_WINDOW)
-    if match is None:
-        return None
-    label = match.group(1).decode("ascii")
+    return None if match is None else _encoding_named(match.group(1).decode("ascii"))
+
+
+def _encoding_named(label: str) -> str | None:
+    """Return the codec of a label, or None if it names none that a page is written in."""
     try:
         name = codecs.lookup(label).name
         b"a".decode(name)  # refuses codecs that are no text encodings, such as "hex"
