@@ -137,15 +137,15 @@ def test_a_higher_score_is_never_less_sure(one, other, threshold):
 
 def test_the_order_is_priority_then_certainty_then_place():
     found = claims_of(
-        "The laser [e55] helps.\n\nThe laser [e95] helps you.\n\nThe laser [e55] always helps.\n\n"
-        "Ring us [a95:signposts] on Monday.\n\nThe laser [e70] helps him.\n\nThe laser [e95] helps her."
+        "The laser [e55] eases pain.\n\nThe laser [e95] eases pain for you.\n\nThe laser [e55] always eases pain.\n\n"
+        "Ring us [a95:signposts] on Monday.\n\nThe laser [e70] eases his pain.\n\nThe laser [e95] eases her pain."
     )
     assert [(claim.priority, claim.certainty) for claim in found] == [
         ("high", "borderline"), ("normal", "clear"), ("normal", "clear"), ("normal", "likely"),
         ("normal", "borderline"), ("info", "clear"),
     ]  # fmt: skip
     assert [claim.number for claim in found] == [1, 2, 3, 4, 5, 6]
-    assert found[1].quotes == ("The laser [e95] helps you.",)
+    assert found[1].quotes == ("The laser [e95] eases pain for you.",)
 
 
 def test_items_under_one_heading_are_one_claim_with_the_heading():

@@ -5,7 +5,16 @@ import itertools
 import pytest
 
 from mdclaims.findings.qualifiers import Qualifier
-from mdclaims.findings.stance import PRIORITIES, Attributes, attributes, priority, reason
+from mdclaims.findings.stance import (
+    CLEAR,
+    FAINT,
+    PRIORITIES,
+    Attributes,
+    attributes,
+    is_faint,
+    priority,
+    reason,
+)
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import shared_matcher
 from mdclaims.language.pipeline import shared_pipeline
@@ -162,3 +171,18 @@ def test_the_reason_names_a_rival():
 def test_reasons_quote_the_words():
     assert reason(STIGMA, "wording", None, None, cues("Tinnitus sufferers")).endswith("(“sufferers”)")
     assert "“20% off”" not in reason(ACTION, "signposts", None, None, cues("Hello"))
+
+
+def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
+    plain = cues("A chair by the door.")
+    assert is_faint(EFFICACY, "promotes", CLEAR - 0.01, plain)
+    assert not is_faint(EFFICACY, "promotes", CLEAR, plain)
+    assert not is_faint(EFFICACY, "promotes", 0.5, cues("It eases pain."))
+    assert not is_faint(EFFICACY, "promotes", 0.5, cues("For people with migraine."))
+    # A word of another label does not count.
+    assert is_faint(SAFETY, "reassures", 0.5, cues("It eases pain."))
+    assert not is_faint(STIGMA, "demeans", 0.5, plain)
+    named = facts("Shockwave twice a month.")
+    assert priority(EFFICACY, "promotes", named, None, faint=False) == "normal"
+    assert priority(EFFICACY, "promotes", named, None, faint=True) == "info"
+    assert reason(EFFICACY, "promotes", named, None, plain, faint=True) == f"says that it works, {FAINT}"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
 from mdclaims.findings.qualifiers import nearest_qualifiers
-from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
+from mdclaims.findings.stance import CLAIMS, attributes, is_faint, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
@@ -145,7 +145,8 @@ class Screener:
             else:
                 stances = forward if stance is None else (stance,)
                 suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
-            why = reason(label, stance, facts, qualifier, cues[n])
+            faint = is_faint(label, stance, scored[n].scores[label], cues[n])
+            why = reason(label, stance, facts, qualifier, cues[n], faint=faint)
             chosen = self._severities.get(f"{label}.{stance}")
             findings.append(
                 Finding(
@@ -155,7 +156,7 @@ class Screener:
                     fingerprint=mark,
                     cues=cues[n],
                     stance=stance,
-                    priority=chosen or priority(label, stance, facts, qualifier),
+                    priority=chosen or priority(label, stance, facts, qualifier, faint=faint),
                     reason=f"{why}, {chosen} by your severities" if chosen else why,
                     group=marks[first],
                     attributes=facts,

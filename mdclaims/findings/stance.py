@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.labels import PRIORITIES, label_info
-from mdclaims.language.cues import Cue
+from mdclaims.language.cues import Cue, cue_lists
 
 __all__ = ["CLAIMS", "PRIORITIES", "Attributes", "attributes", "priority", "reason"]
 
 CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
 """The labels that speak of a treatment."""
+FAINT = "but not clearly, and in none of the usual words"
+"""The end of the reason of a faint finding, see `is_faint`."""
+CLEAR = 0.9
+"""From this score on a finding is clear: of those, more than nine in ten are right."""
 UNQUALIFIED = "no risk, limit or source stands in its section"
 """The end of a reason; a report that names the nearest qualifier in a line of its own leaves it out."""
 
@@ -81,7 +86,30 @@ def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
     return tuple(text for name, text in found.items() if not any(name in other and name != other for other in found))
 
 
-def priority(label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None) -> str:
+def is_faint(label: str, stance: str | None, score: float, cues: Sequence[Cue]) -> bool:
+    """Return whether a finding rests on the company of a sentence more than on its words.
+
+    It is not clear, and has no phrase of its label's cue lists, nor a condition as what a treatment is for: a name
+    under a heading that promises, a step between two claims. What demeans people is never faint, since no list has all
+    slurs.
+    """
+    if score >= CLEAR or stance == "demeans":
+        return False
+    return not any(
+        _labels_of_cues()[cue.name] == label or (label == "efficacy_claim" and cue.name.startswith("condition_"))
+        for cue in cues
+        if cue.name in _labels_of_cues()  # not those of a user's own lists
+    )
+
+
+@cache
+def _labels_of_cues() -> dict[str, str | None]:
+    return {entry.name: entry.label for entry in cue_lists()}
+
+
+def priority(
+    label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None, *, faint: bool = False
+) -> str:
     """Return the priority of a finding.
 
     Parameters
@@ -93,8 +121,10 @@ def priority(label: str, stance: str | None, facts: Attributes | None, qualifier
         Of efficacy and safety claims; None for the other labels.
     qualifier : Qualifier or None
         The nearest in the claim's section.
+    faint : bool
+        As `is_faint` tells.
     """
-    if stance is not None and stance not in label_info()[label].forward:
+    if faint or (stance is not None and stance not in label_info()[label].forward):
         return "info"
     if label not in CLAIMS or facts is None:
         return "high" if stance == "demeans" else "normal"
@@ -108,10 +138,18 @@ def _is_strong(facts: Attributes) -> bool:
 
 
 def reason(
-    label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None, cues: Sequence[Cue]
+    label: str,
+    stance: str | None,
+    facts: Attributes | None,
+    qualifier: Qualifier | None,
+    cues: Sequence[Cue],
+    *,
+    faint: bool = False,
 ) -> str:
     """Return in one plain clause why the finding has its priority."""
     said = label_info()[label].stances[stance] if stance else label_info()[label].display.lower()
+    if faint:
+        return f"{said}, {FAINT}"
     if label not in CLAIMS or facts is None:
         words = _quoted(cues, _FAMILIES[label])
         return f"{said} ({words})" if words else said

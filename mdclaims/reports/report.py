@@ -11,7 +11,7 @@ from mdclaims.config import Settings
 from mdclaims.findings.cleared import BASELINE_REASON
 from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
 from mdclaims.findings.qualifiers import Qualifier
-from mdclaims.findings.stance import CLAIMS, UNQUALIFIED
+from mdclaims.findings.stance import CLAIMS, CLEAR, UNQUALIFIED
 from mdclaims.findings.suppressions import Note
 from mdclaims.findings.wording import Suggestion
 from mdclaims.labels import PRIORITIES, label_info
@@ -279,7 +279,6 @@ CERTAINTIES: tuple[str, ...] = ("clear", "likely", "borderline")
 CERTAINTY_LINE = (
     "Clear, likely or borderline: how sure it is that this is such a statement, not that anything is wrong with it."
 )
-_CLEAR = 0.9
 _BORDER = 0.1
 _MOST_NAMED = 2
 # Fewer words say little without the heading above them.
@@ -303,7 +302,7 @@ def certainty(score: float, threshold: float) -> str:
         mode or a small change of wording can undo the finding, and below one half, where it is more often wrong
         than right: the mode ``screen`` has thresholds of about 0.1. "likely" between the two.
     """
-    if score >= _CLEAR:
+    if score >= CLEAR:
         return "clear"
     return "borderline" if score < max(threshold + _BORDER, 0.5) else "likely"
 
