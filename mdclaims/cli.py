@@ -38,6 +38,22 @@ corpus_app = typer.Typer(name="corpus", help="Check annotated documents and meas
 app.add_typer(corpus_app)
 
 
+class Jurisdiction(StrEnum):
+    """Whose rules."""
+
+    us = "us"
+    uk = "uk"
+    au = "au"
+    eu = "eu"
+
+
+class ListFormat(StrEnum):
+    """Formats of ``rules``."""
+
+    text = "text"
+    json = "json"
+
+
 class ReportFormat(StrEnum):
     """Formats of ``check``."""
 
@@ -73,6 +89,10 @@ class FailOn(StrEnum):
     never = "never"
 
 
+JurisdictionOption = Annotated[
+    list[Jurisdiction] | None,
+    typer.Option("--jurisdiction", "-j", help="Show the rules of this jurisdiction; can be repeated."),
+]
 _SUFFIX = {ReportFormat.text: ".txt", ReportFormat.json: ".json", ReportFormat.html: ".html"}
 
 ModelOption = Annotated[
@@ -122,6 +142,7 @@ def check_command(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Report only this label; can be repeated.")
     ] = None,
+    jurisdiction: JurisdictionOption = None,
     as_format: Annotated[
         InputFormat | None, typer.Option("--as", help="Format of standard input; text if not given.")
     ] = None,
@@ -152,7 +173,7 @@ def check_command(
     Exit codes: 0 nothing found, 1 findings, 2 wrong usage or refused model, 3 an input could not be read,
     4 internal error.
     """
-    settings = replace(_settings(config, mode, label), explain=explain or format is ReportFormat.html)
+    settings = replace(_settings(config, mode, label, jurisdiction), explain=explain or format is ReportFormat.html)
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
     inputs, unreadable = _expand(paths)
@@ -170,7 +191,9 @@ def check_command(
     raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
 
 
-def _settings(config: Path | None, mode: Mode | None, labels: list[str] | None) -> Settings:
+def _settings(
+    config: Path | None, mode: Mode | None, labels: list[str] | None, jurisdictions: list[Jurisdiction] | None
+) -> Settings:
     from mdclaims.config import Settings, load_settings
 
     settings = load_settings(config) if config else Settings()
@@ -178,6 +201,8 @@ def _settings(config: Path | None, mode: Mode | None, labels: list[str] | None) 
         settings = replace(settings, mode=mode.value)
     if labels:
         settings = replace(settings, labels=tuple(labels))
+    if jurisdictions:
+        settings = replace(settings, jurisdictions=tuple(entry.value for entry in jurisdictions))
     return settings
 
 
@@ -276,7 +301,7 @@ def _screen(screener: Screener, path: Path | None, as_format: InputFormat) -> Pa
 def _without_hidden(result: PageResult) -> PageResult:
     """Keep every sentence, but labels and findings only in text that is shown."""
     sentences = tuple(replace(entry, labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
-    findings = tuple(finding for finding in result.findings if sentences[finding.sentence].labels)
+    findings = tuple(finding for finding in result.findings if not sentences[finding.sentence].sentence.block.hidden)
     return replace(result, sentences=sentences, findings=findings)
 
 
@@ -368,6 +393,41 @@ def _check_exit(report: Report, *, fail_on: FailOn, exit_zero: bool) -> ExitCode
     counting = () if fail_on is FailOn.never else PRIORITIES[: PRIORITIES.index(fail_on.value) + 1]
     found = any(finding.priority in counting for page in report.pages for finding in page.findings)
     return ExitCode.FINDINGS if found and not exit_zero else ExitCode.OK
+
+
+# --- what it knows ------------------------------------------------------------------------------------------------
+
+
+@app.command("rules")
+def rules_command(
+    jurisdiction: JurisdictionOption = None,
+    format: Annotated[ListFormat, typer.Option("--format", "-f", help="text, or json with every key.")] = (
+        ListFormat.text
+    ),
+    debug: DebugOption = False,
+) -> None:
+    """List the rules that a sentence may touch, with their sources."""
+    from mdclaims.config import JURISDICTIONS
+    from mdclaims.reports.reference import render_rules, rules_json
+
+    names = [entry.value for entry in jurisdiction or ()] or list(JURISDICTIONS)
+    if format is ListFormat.json:
+        _print(rules_json(names))
+    else:
+        width, colour = _terminal()
+        _print(render_rules(names, width=width, colour=colour))
+
+
+@app.command("explain")
+def explain_command(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A label, a stance, a cue list or a rule.")],
+    debug: DebugOption = False,
+) -> None:
+    """Say what a label, stance, cue list or rule means, and where it comes from."""
+    from mdclaims.reports.reference import render_entry
+
+    width, colour = _terminal()
+    _print(render_entry(id, width=width, colour=colour))
 
 
 # --- train and evaluate ------------------------------------------------------------------------------------------

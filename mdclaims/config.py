@@ -15,11 +15,19 @@ from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
 from mdclaims.reading import Limits
 
+JURISDICTIONS: dict[str, str] = {
+    "us": "United States",
+    "uk": "United Kingdom",
+    "au": "Australia",
+    "eu": "European Union",
+}
+"""The jurisdictions whose rules are known, with their names; the order is that of every list of them."""
+
 MODES: tuple[str, ...] = ("balanced", "edit", "screen")
 
 _LARGEST = 2**40
 _LIMIT_KEYS = ("max_bytes", "max_document_bytes", "max_unpacked_bytes", "max_chars", "max_depth")
-KEYS: tuple[str, ...] = ("mode", "labels", *_LIMIT_KEYS)
+KEYS: tuple[str, ...] = ("mode", "labels", "jurisdictions", *_LIMIT_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,8 @@ class Settings:
         Which thresholds decide: "balanced", "edit" (few false alarms) or "screen" (few missed).
     labels : tuple of str
         The labels to report, in the order of `LABELS`.
+    jurisdictions : tuple of str
+        Whose rules to apply, in the order of `JURISDICTIONS`; none: no provision is shown.
     limits : Limits
     explain : bool
         Take every finding's score apart.
@@ -39,6 +49,7 @@ class Settings:
 
     mode: str = "balanced"
     labels: tuple[str, ...] = LABELS
+    jurisdictions: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     explain: bool = False
 
@@ -51,6 +62,11 @@ class Settings:
         if unknown:
             raise UsageError(f"unknown label {unknown[0]!r}; choose from {', '.join(LABELS)}")
         object.__setattr__(self, "labels", tuple(label for label in LABELS if label in self.labels))
+        unknown = [name for name in self.jurisdictions if name not in JURISDICTIONS]
+        if unknown:
+            raise UsageError(f"unknown jurisdiction {unknown[0]!r}; choose from {', '.join(JURISDICTIONS)}")
+        ordered = tuple(name for name in JURISDICTIONS if name in self.jurisdictions)
+        object.__setattr__(self, "jurisdictions", ordered)
 
 
 def load_settings(path: Path) -> Settings:
@@ -88,12 +104,20 @@ def _settings(table: dict[str, Any], path: Path) -> Settings:
                 raise UsageError(f"config {path}: {key} must be a whole number from 1 to {_LARGEST:,}, not {value!r}")
             limits[key] = value
     labels = table.get("labels", list(LABELS))
+    jurisdictions = table.get("jurisdictions", [])
     mode = table.get("mode", "balanced")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise UsageError(f"config {path}: labels must be a list of names, not {labels!r}")
+    for key, value in (("labels", labels), ("jurisdictions", jurisdictions)):
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise UsageError(f"config {path}: {key} must be a list of names, not {value!r}")
     if not isinstance(mode, str):
         raise UsageError(f"config {path}: mode must be one of {', '.join(MODES)}, not {mode!r}")
     try:
-        return replace(Settings(), mode=mode, labels=tuple(labels), limits=replace(Limits(), **limits))
+        return replace(
+            Settings(),
+            mode=mode,
+            labels=tuple(labels),
+            jurisdictions=tuple(jurisdictions),
+            limits=replace(Limits(), **limits),
+        )
     except UsageError as error:
         raise UsageError(f"config {path}: {error}") from error

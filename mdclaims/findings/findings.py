@@ -1,13 +1,14 @@
-"""What a finding is: a sentence and a label at or above its threshold."""
+"""What a finding is: a sentence with a label at or above its threshold, or with a rule that needs no label."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.findings.rules import RuleMatch
 from mdclaims.findings.stance import Attributes
 from mdclaims.language.cues import Cue
 from mdclaims.language.sentences import ITEM_KINDS, Sentence
@@ -41,12 +42,13 @@ class Finding:
     ----------
     sentence : int
         Index into the result's sentences.
-    label : str
-    score : float
+    label : str or None
+        None if it is there for a rule that needs no label.
+    score : float or None
         The calibrated score of that label.
     fingerprint : str
-        16 hex digits from label, folded text, folded nearest heading and the occurrence among equals: stable
-        under moving, re-wrapping and changes of case.
+        16 hex digits from label (or the rule's id), folded text, folded nearest heading and the occurrence among
+        equals: stable under moving, re-wrapping and changes of case.
     cues : tuple of Cue
         What the cue lists find in the sentence; offsets into ``Page.text``.
     stance : str or None
@@ -56,19 +58,21 @@ class Finding:
     reason : str
         Why it has that priority, one plain clause.
     group : str
-        The fingerprint of the first finding of its group. A group is one claim: the same text again, or short items
-        under one heading.
+        The fingerprint of the first finding of its group. A group is one claim: the same text again, short items
+        under one heading, or for a rule that needs no label the same words.
     attributes : Attributes or None
         What the cues tell of an efficacy or safety claim; None for the other labels.
     qualifier : Qualifier or None
         The nearest risk, limit or source in the section of an efficacy or safety claim that is put forward.
+    rules : tuple of RuleMatch
+        Provisions that it may touch, of the chosen jurisdictions; exactly one if it has no label.
     explanation : Explanation, optional
         What drove the score, if the settings ask for it; offsets into the sentence, its heading or neighbour.
     """
 
     sentence: int
-    label: str
-    score: float
+    label: str | None
+    score: float | None
     fingerprint: str
     cues: tuple[Cue, ...]
     stance: str | None
@@ -77,6 +81,7 @@ class Finding:
     group: str
     attributes: Attributes | None
     qualifier: Qualifier | None
+    rules: tuple[RuleMatch, ...] = ()
     explanation: Explanation | None = None
 
 
@@ -90,7 +95,7 @@ class PageResult:
     sentences : tuple of ScoredSentence
         Every sentence of the page, labelled or not, in order.
     findings : tuple of Finding
-        By sentence, then in the order of the labels.
+        By sentence, then in the order of the labels; behind them those of rules that need no label.
     """
 
     page: Page
@@ -107,15 +112,20 @@ def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
 
     A group is one claim: equal text, or short items of one kind under one heading.
     """
-    first: dict[tuple[object, ...], int] = {}
-    out: list[int] = []
-    for n, (label, sentence) in enumerate(places):
-        block = sentence.block
-        key: tuple[object, ...] = (label, fold(sentence.text))
-        if block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM:
-            key = (label, block.region, block.heading_path, block.kind)
-        out.append(first.setdefault(key, n))
-    return out
+    return firsts([_claim(label, sentence) for label, sentence in places])
+
+
+def _claim(label: str, sentence: Sentence) -> Hashable:
+    block = sentence.block
+    if block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM:
+        return (label, block.region, block.heading_path, block.kind)
+    return (label, fold(sentence.text))
+
+
+def firsts(keys: Sequence[Hashable]) -> list[int]:
+    """Return for each key the index of the first that equals it."""
+    first: dict[Hashable, int] = {}
+    return [first.setdefault(key, n) for n, key in enumerate(keys)]
 
 
 def fold(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, firsts, fold, groups
 from mdclaims.findings.qualifiers import nearest_qualifiers
+from mdclaims.findings.rules import Carried, Hit, Terms, rule_book
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, shared_matcher
+from mdclaims.language.hashing import Lines
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Judgement, Scores
@@ -37,6 +39,7 @@ class Screener:
         self.settings = settings
         self._nlp = shared_pipeline()
         self._cues = shared_matcher()
+        self._rules = rule_book(settings.jurisdictions) if settings.jurisdictions else None
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -89,24 +92,39 @@ class Screener:
             )
             for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
         )
-        places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
+        # Rules ask what a sentence carries, whether that was asked for or not.
+        present = [
+            (n, label) for n, row in enumerate(carried) for label, carries in zip(LABELS, row, strict=True) if carries
+        ]
+        asked_for = set(self.settings.labels)
+        places = [(n, label) for n, label in present if label in asked_for]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
-        firsts = groups([(label, sentences[n]) for n, label in places])
-        cues = {n: self._cues_of(sentences[n]) for n in dict.fromkeys(n for n, _ in places)}
+        first_of = groups([(label, sentences[n]) for n, label in places])
+        bearers = list(dict.fromkeys(n for n, _ in (present if self._rules else places)))
+        known, terms = self._look_up(sentences, bearers)
+        cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
         qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
+        facts: dict[tuple[int, str], Carried] = {}
         headings: dict[tuple[str, ...], list[Cue]] = {}
-        findings: list[Finding] = []
-        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+        for n, label in present if self._rules else places:
             stance = judgement.stances[label][n] if label in judgement.stances else None
-            facts = qualifier = None
+            told = qualifier = None
             if label in CLAIMS:
                 path = sentences[n].block.heading_path
                 if path not in headings:
-                    headings[path] = [cue for text in path for cue in self._cues.find(self._nlp.make_doc(text))]
-                facts = attributes(cues[n], headings[path])
+                    headings[path] = [cue for text in path for cue in known[text]]
+                told = attributes(cues[n], headings[path])
                 qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
+            facts[n, label] = Carried(label, stance, told, qualifier, reported=label in asked_for)
+        hits = self._hits(terms, facts, known)
+        matches: dict[tuple[int, str | None], list[Hit]] = {}
+        for hit in hits:
+            matches.setdefault((hit.sentence, hit.label), []).append(hit)
+        findings: list[Finding] = []
+        for (n, label), mark, first in zip(places, marks, first_of, strict=True):
+            fact = facts[n, label]
             findings.append(
                 Finding(
                     sentence=n,
@@ -114,25 +132,83 @@ class Screener:
                     score=scored[n].scores[label],
                     fingerprint=mark,
                     cues=cues[n],
-                    stance=stance,
-                    priority=priority(label, stance, facts, qualifier),
-                    reason=reason(label, stance, facts, qualifier, cues[n]),
+                    stance=fact.stance,
+                    priority=priority(label, fact.stance, fact.attributes, fact.qualifier),
+                    reason=reason(label, fact.stance, fact.attributes, fact.qualifier, cues[n]),
                     group=marks[first],
-                    attributes=facts,
-                    qualifier=qualifier,
+                    attributes=fact.attributes,
+                    qualifier=fact.qualifier,
+                    rules=tuple(hit.match for hit in matches.get((n, label), ())),
                     explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
                 )
             )
+        findings += self._rule_findings([hit for hit in hits if hit.label is None], inputs, sentences, known)
+        # Stable: the labels of a sentence stay in their order, and before its rules.
+        findings.sort(key=lambda finding: finding.sentence)
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _look_up(
+        self, sentences: Sequence[Sentence], bearers: Sequence[int]
+    ) -> tuple[dict[str, Sequence[Cue]], Terms | None]:
+        """Return the cues of the sentences that carry a label, and of their headings, and where rules' phrases stand.
+
+        Where a rule may apply to a sentence without a label, its cues are there as well.
+        """
+        texts = dict.fromkeys(text for n in bearers for text in (sentences[n].text, *sentences[n].block.heading_path))
+        if self._rules is None:
+            return dict(self._cues.find_lines(Lines.read(self._nlp, list(texts)))), None
+        others = dict.fromkeys(text for sentence in sentences for text in (sentence.text, *sentence.block.heading_path))
+        more = [text for text in others if text not in texts and self._rules.may_hold(text)]
+        read = Lines.read(self._nlp, [*texts, *more])
+        terms = self._rules.look_up(sentences, read)
+        texts.update(dict.fromkeys(self._rules.undecided(terms, set(bearers))))
+        return dict(self._cues.find_lines(read.only(texts.keys()))), terms
+
+    def _hits(
+        self, terms: Terms | None, facts: Mapping[tuple[int, str], Carried], known: Mapping[str, Sequence[Cue]]
+    ) -> list[Hit]:
+        if self._rules is None or terms is None:
+            return []
+        carried: dict[int, list[Carried]] = {}
+        for (n, _), fact in facts.items():
+            carried.setdefault(n, []).append(fact)
+        return list(self._rules.apply(terms, carried, known))
+
+    def _rule_findings(
+        self,
+        hits: Sequence[Hit],
+        inputs: Sequence[SentenceInput],
+        sentences: Sequence[Sentence],
+        known: Mapping[str, Sequence[Cue]],
+    ) -> Iterator[Finding]:
+        """Yield the findings of rules that need no label; the same words under one rule are one claim."""
+        marks = fingerprints([(hit.match.id, inputs[hit.sentence].text, inputs[hit.sentence].heading) for hit in hits])
+        words = [(hit.match.id, tuple(sorted({fold(cue.text) for cue in hit.match.words}))) for hit in hits]
+        for hit, mark, first in zip(hits, marks, firsts(words), strict=True):
+            sentence = sentences[hit.sentence]
+            yield Finding(
+                sentence=hit.sentence,
+                label=None,
+                score=None,
+                fingerprint=mark,
+                cues=_moved(known[sentence.text], sentence.start),
+                stance=None,
+                priority="normal",
+                reason=hit.match.reason,
+                group=marks[first],
+                attributes=None,
+                qualifier=None,
+                rules=(hit.match,),
+            )
 
     def _carried(self, scores: Scores, mode: str) -> npt.NDArray[np.bool_]:
         """Return which labels the sentences carry in a mode: shape (sentences, labels)."""
         thresholds = self.model.classifier.thresholds[mode]
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
-    def _cues_of(self, sentence: Sentence) -> tuple[Cue, ...]:
-        found = self._cues.find(self._nlp.make_doc(sentence.text))
-        return tuple(replace(cue, start=cue.start + sentence.start, end=cue.end + sentence.start) for cue in found)
+
+def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:
+    return tuple(Cue(cue.name, cue.start + by, cue.end + by, cue.text) for cue in cues)
 
 
 def _qualifying(

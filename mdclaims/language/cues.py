@@ -11,10 +11,11 @@ from __future__ import annotations
 import itertools
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from mdclaims.labels import LABELS
-from mdclaims.language.hashing import WordRows, is_word, norms_of
+from mdclaims.language.hashing import Lines, WordRows, is_word, norms_of
 from mdclaims.language.pipeline import shared_pipeline
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
@@ -48,6 +49,8 @@ class CueList:
         With alternatives expanded.
     fires, silent : tuple of str
         Sentences in which it must, and must not, find a cue.
+    file : str
+        The file that holds it.
     """
 
     name: str
@@ -56,6 +59,7 @@ class CueList:
     phrases: tuple[str, ...]
     fires: tuple[str, ...]
     silent: tuple[str, ...]
+    file: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,22 @@ def cue_lists() -> tuple[CueList, ...]:
     Raises
     ------
     ValueError
+        See `read_lists`.
+    """
+    folder = files("mdclaims") / "data" / "cues"
+    return read_lists([file for file in folder.iterdir() if file.name.endswith(".toml")])
+
+
+def read_lists(paths: Iterable[Traversable]) -> tuple[CueList, ...]:
+    """Return the lists of these files, sorted by name.
+
+    Raises
+    ------
+    ValueError
         If a list has an unknown key or label, a name twice, or lacks phrases or examples.
     """
     found: dict[str, CueList] = {}
-    folder = files("mdclaims") / "data" / "cues"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".toml"):
-            continue
+    for file in sorted(paths, key=lambda entry: entry.name):
         for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
             where = f"{file.name}: [{name}]"
             unknown = set(entry) - _KEYS
@@ -122,15 +135,22 @@ def cue_lists() -> tuple[CueList, ...]:
                 phrases=tuple(phrases),
                 fires=tuple(entry["fires"]),
                 silent=tuple(entry["silent"]),
+                file=file.name,
             )
     return tuple(found[name] for name in sorted(found))
 
 
 class CueMatcher:
-    """Finds the phrases of all cue lists in tokenised text.
+    """Finds the phrases of lists in tokenised text.
 
     A phrase is looked up by the hash of its words, all texts of a batch at once. Hyphens are passed over in
     phrases and texts alike: "drug free" is found in "drug-free" too.
+
+    Parameters
+    ----------
+    nlp : Language
+    lists : sequence of CueList, optional
+        All cue lists if not given.
 
     Attributes
     ----------
@@ -141,8 +161,8 @@ class CueMatcher:
         *Shape: (lists, labels)* 1 where a list's phrases are keywords of the label.
     """
 
-    def __init__(self, nlp: Language) -> None:
-        self.lists = cue_lists()
+    def __init__(self, nlp: Language, lists: Sequence[CueList] | None = None) -> None:
+        self.lists = cue_lists() if lists is None else tuple(lists)
         self.names = tuple(entry.name for entry in self.lists)
         self.families = np.array([[entry.label == label for label in LABELS] for entry in self.lists], np.float32)
         self._hyphen = np.uint64(nlp.vocab.strings["-"])
@@ -182,19 +202,36 @@ class CueMatcher:
 
         The longest come first, and of one length the leftmost.
         """
-        words = np.flatnonzero(is_word(doc))
-        rows, places = self._without_hyphens(WordRows.of([norms_of(doc)]))
+        yield from self._matches(WordRows.of([norms_of(doc)]), np.flatnonzero(is_word(doc)))
+
+    def _matches(self, words: WordRows, tokens: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+        rows, places = self._without_hyphens(words)
+        tokens = tokens[places]
+        pointers, lists = self._lists_of.indptr.tolist(), self._lists_of.indices.tolist()
         for order, phrases, starts in reversed(list(self._find(rows))):
-            for phrase, start in zip(phrases, starts, strict=True):
-                first, last = words[places[start]], words[places[start + order - 1]]
-                for number in sorted(self._lists_of[phrase].indices):
-                    yield int(number), int(first), int(last) + 1
+            firsts, lasts = tokens[starts].tolist(), tokens[starts + order - 1].tolist()
+            for phrase, first, last in zip(phrases.tolist(), firsts, lasts, strict=True):
+                for number in lists[pointers[phrase] : pointers[phrase + 1]]:
+                    yield number, first, last + 1
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
+        return self._cues(doc, self.matches(doc))
+
+    def find_lines(self, lines: Lines) -> Iterator[tuple[str, list[Cue]]]:
+        """Yield each text with its cues, the same as `find` gives for the text alone."""
+        found: list[list[Cue]] = [[] for _ in lines.texts]
+        cues = self._cues(lines.doc, self._matches(lines.rows, lines.tokens))
+        owners = np.searchsorted(lines.begins, [cue.start for cue in cues], side="right") - 1
+        for cue, owner in zip(cues, owners.tolist(), strict=True):
+            begin = int(lines.begins[owner])
+            found[owner].append(Cue(cue.name, cue.start - begin, cue.end - begin, cue.text))
+        yield from zip(lines.texts, found, strict=True)
+
+    def _cues(self, doc: Doc, matches: Iterable[tuple[int, int, int]]) -> list[Cue]:
         taken: dict[int, set[int]] = {}
         cues: list[Cue] = []
-        for number, start, end in self.matches(doc):
+        for number, start, end in matches:
             used = taken.setdefault(number, set())
             if used.isdisjoint(range(start, end)):
                 used.update(range(start, end))

@@ -5,7 +5,7 @@ A word is known by the 64-bit hash that spaCy gives its NORM; an n-gram's hash i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +54,7 @@ class WordRows:
 
         No token reaches over a line's end, so that a text has the same words as by itself.
         """
-        if not texts:
-            return cls.of([])
-        begins = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
-        norms, places, is_space = nlp.make_doc("\n".join(texts)).to_array([NORM, IDX, IS_SPACE]).T
-        words = np.flatnonzero(is_space == 0)
-        owner = np.searchsorted(begins, places[words].astype(np.int64), side="right") - 1
-        return cls(norms[words], owner, len(texts))
+        return Lines.read(nlp, texts).rows
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -97,6 +91,49 @@ class WordRows:
             hashes = (hashes[:-1] * _MIX_A) ^ mixed[order - 1 :]
             starts = np.flatnonzero(self.owner[: len(hashes)] == self.owner[order - 1 :])
             yield order, hashes[starts], starts
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Several texts, tokenised as the lines of one doc.
+
+    Attributes
+    ----------
+    texts : tuple of str
+    doc : Doc
+    rows : WordRows
+    tokens : array of int64
+        For each word of `rows` its token in `doc`.
+    begins : array of int64
+        Where each text begins in `doc`, in code points.
+    """
+
+    texts: tuple[str, ...]
+    doc: Doc
+    rows: WordRows
+    tokens: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
+
+    @classmethod
+    def read(cls, nlp: Language, texts: Sequence[str]) -> Lines:
+        """Tokenise texts; no token reaches over a line's end, so that a text has the same words as by itself."""
+        begins: npt.NDArray[np.int64] = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
+        doc = nlp.make_doc("\n".join(texts))
+        if not texts:
+            return cls((), doc, WordRows.of([]), np.empty(0, np.int64), begins[:0])
+        norms, places, is_space = doc.to_array([NORM, IDX, IS_SPACE]).T
+        words = np.flatnonzero(is_space == 0)
+        owner = np.searchsorted(begins, places[words].astype(np.int64), side="right") - 1
+        return cls(tuple(texts), doc, WordRows(norms[words], owner, len(texts)), words, begins)
+
+    def only(self, texts: Collection[str]) -> Lines:
+        """Return the same lines with the words of some texts alone; no other is among `texts` of the result."""
+        kept = np.fromiter((text in texts for text in self.texts), dtype=bool, count=len(self.texts))
+        words = np.flatnonzero(kept[self.rows.owner])
+        numbers = np.cumsum(kept) - 1
+        rows = WordRows(self.rows.words[words], numbers[self.rows.owner[words]], int(kept.sum()))
+        chosen = tuple(text for text, keep in zip(self.texts, kept.tolist(), strict=True) if keep)
+        return Lines(chosen, self.doc, rows, self.tokens[words], self.begins[kept])
 
 
 def is_word(doc: Doc) -> npt.NDArray[np.bool_]:

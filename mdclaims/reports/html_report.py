@@ -19,20 +19,33 @@ from itertools import groupby
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from mdclaims.findings.findings import PageResult, ScoredSentence
+from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
+from mdclaims.findings.rules import marks as rule_marks
 from mdclaims.labels import Label, label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
+    RULE_NAME,
     Reasons,
     Report,
     by_label,
     percent,
     reasons,
+    rules_line,
+    rules_used,
     settings_line,
     summary_line,
     visible_controls,
 )
 
+# How a finding without a label is shown: like one more label.
+_RULE = Label(
+    name="rule",
+    display=RULE_NAME,
+    meaning="Touches a provision of a chosen jurisdiction, whatever label it carries.",
+    colour="grey",
+    stances={},
+    forward=(),
+)
 _KIND_WORDS: dict[str, str] = {
     "title": "title", "description": "description", "heading": "heading", "paragraph": "paragraph",
     "list_item": "list item", "cell": "table cell", "button": "button", "link": "link", "alt": "image description",
@@ -56,7 +69,12 @@ def render_html(report: Report) -> str:
     anchors = _anchors(report.pages)
     return template.render(
         report=report,
-        labels=[label_info()[label] for label in report.settings.labels],
+        labels=[
+            *(label_info()[label] for label in report.settings.labels),
+            *([_RULE] if report.settings.jurisdictions else []),
+        ],
+        rules=rules_used(report),
+        rule_marks=lambda rule: rule_marks(rule, report.today),
         counts=_totals(report),
         settings_line=settings_line(report.settings),
         pages=[
@@ -76,11 +94,14 @@ def render_html(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """One finding as it is shown: the anchor of its place in the text, its label, score in percent and reasons."""
+    """One finding as it is shown: the anchor of its place in the text, its label, score in percent and reasons.
+
+    A rule that needs no label stands in place of the label, without a score.
+    """
 
     anchor: str
     label: Label
-    percent: int
+    percent: int | None
     why: Reasons | None
 
 
@@ -117,6 +138,7 @@ class _Entry:
 
     quote: str
     place: str
+    rules: str
     marks: tuple[_Mark, ...]
 
 
@@ -141,6 +163,10 @@ class _PageView:
 def _page(number: int, result: PageResult, anchors: Sequence[str], report: Report) -> _PageView:
     page = result.page
     marks = _marks(result, anchors)
+    told: dict[int, list[Finding]] = {}
+    for finding in result.findings:
+        told.setdefault(finding.sentence, []).append(finding)
+    rules = {n: rules_line(found, report.today) for n, found in told.items()}
     runs = tuple(_runs(result, marks))
     return _PageView(
         id=f"p-{number + 1}",
@@ -149,7 +175,7 @@ def _page(number: int, result: PageResult, anchors: Sequence[str], report: Repor
         summary=summary_line(result, report.settings.labels),
         notes=tuple(visible_controls(note) for note in page.notes),
         findings=len(result.findings),
-        groups=tuple(_groups(result, marks)),
+        groups=tuple(_groups(result, marks, rules)),
         metadata=tuple(run for run in runs if run.region == "metadata"),
         runs=tuple(run for run in runs if run.region != "metadata"),
         sentences=len(result.sentences),
@@ -177,16 +203,16 @@ def _marks(result: PageResult, anchors: Sequence[str]) -> dict[int, tuple[_Mark,
     for finding, anchor in zip(result.findings, anchors, strict=True):
         mark = _Mark(
             anchor,
-            label_info()[finding.label],
-            percent(finding.score),
+            _RULE if finding.label is None else label_info()[finding.label],
+            None if finding.score is None else percent(finding.score),
             reasons(finding),
         )
-        found.setdefault(finding.sentence, []).append((finding.score, mark))
+        found.setdefault(finding.sentence, []).append((finding.score or 0, mark))
     return {n: tuple(mark for _, mark in sorted(entries, key=lambda entry: -entry[0])) for n, entries in found.items()}
 
 
 def _groups(
-    result: PageResult, marks: dict[int, tuple[_Mark, ...]]
+    result: PageResult, marks: dict[int, tuple[_Mark, ...]], rules: dict[int, str]
 ) -> Iterator[tuple[tuple[str, ...], tuple[_Entry, ...]]]:
     """Yield the findings in reading order under the headings they stand under."""
 
@@ -199,10 +225,10 @@ def _groups(
 
     for (region, path), sentences in groupby(marks, key=place):
         name = tuple(visible_controls(heading) for heading in path) or (f"No heading ({_REGION_WORDS[region]})",)
-        yield name, tuple(_entry(result.sentences[n], marks[n]) for n in sentences)
+        yield name, tuple(_entry(result.sentences[n], marks[n], rules[n]) for n in sentences)
 
 
-def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
+def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...], rules: str) -> _Entry:
     sentence, block = entry.sentence, entry.sentence.block
     place = [_KIND_WORDS[block.kind], _REGION_WORDS[block.region]]
     if block.page is not None:
@@ -211,7 +237,7 @@ def _entry(entry: ScoredSentence, marks: tuple[_Mark, ...]) -> _Entry:
         place.append("in quotation marks")
     if block.hidden:
         place.append(HIDDEN_WORDS)
-    return _Entry(quote=visible_controls(sentence.text), place=", ".join(place), marks=marks)
+    return _Entry(quote=visible_controls(sentence.text), place=", ".join(place), rules=rules, marks=marks)
 
 
 def _runs(result: PageResult, marks: dict[int, tuple[_Mark, ...]]) -> Iterator[_Run]:
@@ -245,7 +271,8 @@ def _totals(report: Report) -> dict[str, int]:
     totals: Counter[str] = Counter()
     for result in report.pages:
         totals.update(by_label(result, report.settings.labels))
-    return {label: totals[label] for label in report.settings.labels}
+        totals[_RULE.name] += sum(finding.label is None for finding in result.findings)
+    return {label: totals[label] for label in (*report.settings.labels, _RULE.name)}
 
 
 # --- the template ---------------------------------------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
+from mdclaims.findings.rules import Rule, is_stale, rule_of, wording
 from mdclaims.reading.page import Page
-from mdclaims.reports.report import Report, by_label, by_priority
+from mdclaims.reports.report import Report, by_label, by_priority, rules_used
 
 SCHEMA_VERSION = 1
 _CONTROLS = re.compile("[\x7f-\x9f]")
@@ -25,11 +27,29 @@ def report_data(report: Report) -> dict[str, Any]:
             "mode": report.settings.mode,
             "thresholds": report.thresholds,
             "labels": list(report.settings.labels),
-            "jurisdictions": [],
+            "jurisdictions": list(report.settings.jurisdictions),
             "skip_hidden": report.skip_hidden,
         },
         "pages": [_page(result, report) for result in report.pages],
+        "rules": [rule_data(rule, report.today) for rule in rules_used(report)],
         "errors": [{"source": error.source, "error": error.error} for error in report.errors],
+    }
+
+
+def rule_data(rule: Rule, today: date) -> dict[str, Any]:
+    """Return a rule as JSON data; `today` tells whether it was last checked long ago."""
+    return {
+        "id": rule.id,
+        "jurisdiction": rule.jurisdiction,
+        "title": rule.title,
+        "scope": list(rule.scope),
+        "citation": rule.citation,
+        "address": rule.address,
+        "checked": rule.checked.isoformat(),
+        "stale": is_stale(rule, today),
+        "verified": rule.verified,
+        "note": rule.note,
+        "check": rule.check,
     }
 
 
@@ -52,7 +72,7 @@ def _page(result: PageResult, report: Report) -> dict[str, Any]:
         "notes": list(page.notes),
         "text": page.text,
         "sentences": [_sentence(entry, page) for entry in result.sentences],
-        "findings": [_finding(finding) for finding in result.findings],
+        "findings": [_finding(finding, report.today) for finding in result.findings],
         "summary": {
             "sentences": len(result.sentences),
             "findings": len(result.findings),
@@ -87,19 +107,27 @@ def _sentence(entry: ScoredSentence, page: Page) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, today: date) -> dict[str, Any]:
     return {
         "sentence": finding.sentence,
         "label": finding.label,
-        "score": round(finding.score, 4),
+        "score": None if finding.score is None else round(finding.score, 4),
         "stance": finding.stance,
         "priority": finding.priority,
         "reason": finding.reason,
         "group": finding.group,
         "fingerprint": finding.fingerprint,
         "attributes": _attributes(finding),
-        "cues": [{"name": cue.name, "start": cue.start, "end": cue.end, "text": cue.text} for cue in finding.cues],
-        "rules": [],
+        "cues": [asdict(cue) for cue in finding.cues],
+        "rules": [
+            {
+                "id": match.id,
+                "text": wording(rule_of(match.id), today),
+                "reason": match.reason,
+                "words": [asdict(cue) for cue in match.words],
+            }
+            for match in finding.rules
+        ],
         "suggestions": [],
         "qualifier": asdict(finding.qualifier) if finding.qualifier else None,
         "suppressed": None,

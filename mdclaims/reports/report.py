@@ -5,10 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
-from mdclaims.config import Settings
+from mdclaims.config import JURISDICTIONS, Settings
 from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.findings.rules import Rule, rule_of, rules_of, wording
 from mdclaims.findings.stance import PRIORITIES
 from mdclaims.labels import label_info
 
@@ -34,6 +36,15 @@ class InputError:
     error: str
 
 
+def today() -> date:
+    """Return the day, by the clock."""
+    return datetime.now(UTC).date()
+
+
+RULE_NAME = "Rule to check"
+"""How a finding without a label is called."""
+
+
 @dataclass(frozen=True)
 class Report:
     """The results of one run.
@@ -48,6 +59,8 @@ class Report:
     errors : tuple of InputError
     skip_hidden : bool
         Text that is not shown at first was left without labels.
+    today : date
+        For telling which rules were last checked long ago.
     """
 
     tool_version: str
@@ -59,6 +72,7 @@ class Report:
     pages: tuple[PageResult, ...]
     errors: tuple[InputError, ...]
     skip_hidden: bool = False
+    today: date = field(default_factory=today)
 
     @property
     def findings(self) -> int:
@@ -68,7 +82,25 @@ class Report:
 
 def settings_line(settings: Settings) -> str:
     """Return the first line of every report: mode and jurisdictions in plain words."""
-    return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: none chosen, so no provisions are shown."
+    named = ", ".join(JURISDICTIONS[name] for name in settings.jurisdictions)
+    # Without a choice the line says how to make one.
+    chosen = named or "none chosen, so no provisions are shown; choose with --jurisdiction"
+    return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: {chosen}."
+
+
+def rules_line(findings: Sequence[Finding], today: date) -> str:
+    """Return which provisions these findings may touch, in one line; "" for none."""
+    told = dict.fromkeys(match.id for finding in findings for match in finding.rules)
+    if not told:
+        return ""
+    texts = [wording(rule_of(name), today) for name in told]
+    return "; ".join([texts[0], *(text.removeprefix("possible: check ") for text in texts[1:])])
+
+
+def rules_used(report: Report) -> tuple[Rule, ...]:
+    """Return the rules that the report names, in the order of all rules."""
+    ids = {match.id for page in report.pages for finding in page.findings for match in finding.rules}
+    return tuple(rule for rule in rules_of(report.settings.jurisdictions) if rule.id in ids)
 
 
 def totals_line(report: Report) -> str:
@@ -91,7 +123,7 @@ def by_priority(result: PageResult) -> dict[str, int]:
 
 def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:
     """Return the number of findings of each label."""
-    counts = Counter(finding.label for finding in result.findings)
+    counts = Counter(finding.label for finding in result.findings if finding.label is not None)
     return {label: counts[label] for label in labels}
 
 
@@ -106,7 +138,11 @@ def summary_line(result: PageResult, labels: Sequence[str]) -> str:
         f"{labelled} of {total} {'sentence' if total == 1 else 'sentences'} "
         f"{'carries' if labelled == 1 or total == 1 else 'carry'} a label"
     )
-    return f"{said}: {counts}." if counts else f"{said}."
+    line = f"{said}: {counts}." if counts else f"{said}."
+    alone = len({finding.group for finding in result.findings if finding.label is None})
+    if alone:
+        line += f" {alone} {'more thing touches' if alone == 1 else 'more things touch'} a rule without a label."
+    return line
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ from mdclaims.findings.findings import Finding, PageResult, ScoredSentence
 from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
+    RULE_NAME,
     Report,
     one_line,
     percent,
     reasons,
+    rules_line,
     settings_line,
     summary_line,
     totals_line,
@@ -73,14 +75,14 @@ def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType
     parts += [Text(f"note: {visible_controls(note)}", style="dim") for note in result.page.notes]
     parts.append(Text())
     if narrow:
-        for margin, text, why, _ in _rows(result):
+        for margin, text, why, _ in _rows(result, report):
             parts += [line for line in (margin, text, why) if line.plain] + [Text()]
     else:
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=_MARGIN_WIDTH, justify="right", no_wrap=True)
         table.add_column(ratio=1)
         last = -1
-        for margin, text, why, block in _rows(result):
+        for margin, text, why, block in _rows(result, report):
             if block.index != last and last >= 0:
                 table.add_row(Text(), Text())
             last = block.index
@@ -93,8 +95,8 @@ def _page(result: PageResult, report: Report, *, narrow: bool) -> RenderableType
     return Group(*parts)
 
 
-def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
-    """Yield (margin, text, reasons, block): each labelled sentence a row, unlabelled neighbours together.
+def _rows(result: PageResult, report: Report) -> Iterator[tuple[Text, Text, Text, Block]]:
+    """Yield (margin, text, reasons, block): each sentence with a finding a row, unlabelled neighbours together.
 
     Where another page of a PDF begins, a row of its own says so in the margin.
     """
@@ -106,15 +108,18 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
     page: int | None = None
     for n, entry in enumerate(result.sentences):
         block = entry.sentence.block
-        if pending and (entry.labels or block is not last):
+        if pending and (n in findings or block is not last):
             yield Text(), _plain(" ".join(pending), last or block), Text(), last or block
             pending = []
         if block.page not in {None, page}:
             page = block.page
             yield Text(f"page {page}", style="dim"), Text(), Text(), block
         text = visible_controls(entry.sentence.text)
-        if entry.labels:
-            yield _margin(entry), _marked(text, entry), _why(findings[n]), block
+        if n in findings:
+            why = Text("\n").join(
+                [*_why(findings[n]), *(Text(line) for line in [rules_line(findings[n], report.today)] if line)]
+            )
+            yield _margin(entry, findings[n]), _marked(text, entry), why, block
         else:
             pending.append(text)
         last = block
@@ -122,31 +127,35 @@ def _rows(result: PageResult) -> Iterator[tuple[Text, Text, Text, Block]]:
         yield Text(), _plain(" ".join(pending), last), Text(), last
 
 
-def _why(findings: list[Finding]) -> Text:
+def _why(findings: list[Finding]) -> list[Text]:
     """Return a line for each explained finding: what spoke for the label and what against it."""
     lines = []
     for finding in findings:
         found = reasons(finding)
-        if found is None:
+        if found is None or finding.label is None:
             continue
         said = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
         against = ", ".join(f"{name} {weight}" for name, weight in found.speak_against)
         line = f"{label_info()[finding.label].display}: for it {said}" + (f"; against it {against}" if against else "")
         lines.append(Text(line, style="dim"))
-    return Text("\n").join(lines)
+    return lines
 
 
-def _margin(entry: ScoredSentence) -> Text:
+def _margin(entry: ScoredSentence, findings: list[Finding]) -> Text:
     lines = [
         Text.assemble(
             (label_info()[label].display, label_info()[label].colour), f" {percent(entry.scores[label]):>2}%", " ▌"
         )
         for label in entry.labels
     ]
+    if any(finding.label is None for finding in findings):
+        lines.append(Text(f"{RULE_NAME} ▌"))
     return Text("\n").join(lines)
 
 
 def _marked(text: str, entry: ScoredSentence) -> Text:
+    if not entry.labels:
+        return Text(_prefix(entry.sentence.block) + text, style="bold")
     strongest = max(entry.labels, key=lambda label: entry.scores[label])
     return Text(_prefix(entry.sentence.block) + text, style=f"bold {label_info()[strongest].colour}")
 
