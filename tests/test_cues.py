@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mdclaims.labels import LABELS
 from mdclaims.language import cues
 from mdclaims.language.cues import Cue, CueList, CueMatcher, cue_lists, expand, keyword_labels
-from mdclaims.language.hashing import WordRows
+from mdclaims.language.hashing import Lines, WordRows
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +158,23 @@ def test_cues_of_a_list_are_disjoint_and_in_place(nlp, matcher, words):
         assert text[cue.start : cue.end] == cue.text
         assert cue.start >= ends[cue.name]
         ends[cue.name] = cue.end
+
+
+@given(st.lists(WORDS, max_size=5), st.randoms(use_true_random=False))
+def test_texts_read_together_have_the_cues_that_they_have_alone(nlp, matcher, texts, random):
+    joined = list(dict.fromkeys(" ".join(words) for words in texts))
+    lines = Lines.read(nlp, joined)
+    alone = [(text, matcher.find(nlp.make_doc(text))) for text in joined]
+    assert list(matcher.find_lines(lines)) == alone
+    some = {text for text in joined if random.random() < 0.5}
+    assert list(matcher.find_lines(lines.only(some))) == [entry for entry in alone if entry[0] in some]
+
+
+def test_a_matcher_takes_any_lists(nlp):
+    entry = CueList("own", "X.", None, ("blue moon",), (), ())
+    matcher = CueMatcher(nlp, [entry])
+    assert matcher.names == ("own",)
+    assert found(matcher, nlp, "A blue-moon day, gentle.") == [("own", "blue-moon")]
 
 
 def counts_of(matcher, nlp, *texts):

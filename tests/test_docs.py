@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from mdclaims.cli import app
+from mdclaims.reports.reference import rules_markdown
 from mdclaims.reports.schema_docs import schema_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -113,6 +114,10 @@ def test_docs_commands_named_in_the_docs_exist():
 
 def test_docs_json_page_is_up_to_date():
     assert (ROOT / "docs/json.md").read_text(encoding="utf-8") == schema_markdown()
+
+
+def test_docs_rules_page_is_up_to_date():
+    assert (ROOT / "docs/rules.md").read_text(encoding="utf-8") == rules_markdown()
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "corpus/GUIDELINES.md", "corpus/DATASHEET.md"])

@@ -258,7 +258,7 @@ def test_the_terminal_shows_rules_in_words():
     text = " ".join(render_terminal(report("uk"), width=120).replace("▌", "").split())
     assert "possible: check CAP Code 12.12 and Human Medicines Regulations 2012" in text
     assert "CAP Code 12.6 [source not verified]" in text
-    assert "Rule to check Botox from £150 possible: check" in text
+    assert "Rule to check ## Botox from £150 possible: check" in text
     assert "breach" not in text
     assert "over twelve months ago" not in text
     assert "over twelve months ago" in render_terminal(report("uk", today=date(2028, 1, 1)), width=120)

@@ -386,11 +386,15 @@ class Carried:
     reported: bool = True
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> frozenset[str]:
         """The label, and with its stance."""
-        forward = label_info()[self.label].forward
-        stances = (self.stance,) if self.stance else forward
-        return (self.label, *(f"{self.label}/{stance}" for stance in stances))
+        return _names(self.label, self.stance)
+
+
+@cache
+def _names(label: str, stance: str | None) -> frozenset[str]:
+    stances = (stance,) if stance else label_info()[label].forward
+    return frozenset((label, *(f"{label}/{stance}" for stance in stances)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +454,7 @@ class _Place:
         self.inside = inside
         self.above = above
         self.carried = carried
-        self.names = frozenset(name for entry in carried for name in entry.names)
+        self.names = frozenset().union(*(entry.names for entry in carried))
 
 
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -481,12 +485,9 @@ class RuleBook:
         ]
         lists = [*(entry for entry in term_lists() if entry.name in wanted), *own]
         self._matcher = CueMatcher(shared_pipeline(), lists)
-        phrases = [phrase for entry in lists for phrase in entry.phrases]
-        runs = [_LETTERS.findall(phrase) for phrase in phrases]
-        self._words = {max(found, key=len) for found in runs if found}
-        self._signs = {sign for phrase, found in zip(phrases, runs, strict=True) if not found for sign in phrase}
         # What can bring a rule up: one of a few lists if it asks for any, else a label.
         self._by_list: dict[str, list[tuple[int, Rule, When]]] = {}
+        self._by_heading: dict[str, list[tuple[int, Rule, When]]] = {}
         self._by_label: dict[str, list[tuple[int, Rule, When]]] = {}
         self._free: set[str] = set()
         number = 0
@@ -500,14 +501,27 @@ class RuleBook:
                     triggers = looked_up[:1] or when.lists_any or when.lists_all[:1]
                     for name in triggers:
                         self._by_list.setdefault(name, []).append(entry)
+                        if when.headings:
+                            self._by_heading.setdefault(name, []).append(entry)
                     if not when.labels_any:
                         self._free.update(triggers)
                 else:
                     for name in when.labels_any:
                         self._by_label.setdefault(name, []).append(entry)
+        # What matters in a sentence that carries nothing, and what is asked of pages and headings.
+        alone = self._free | {
+            name
+            for rule in chosen
+            for when in rule.when
+            for name in (*when.page_any, *when.page_none, *when.headings_any, *when.headings_none)
+        }
+        phrases = [phrase for entry in lists if entry.name in alone for phrase in entry.phrases]
+        runs = [_LETTERS.findall(phrase) for phrase in phrases]
+        self._words = {max(found, key=len) for found in runs if found}
+        self._signs = {sign for phrase, found in zip(phrases, runs, strict=True) if not found for sign in phrase}
 
     def may_hold(self, text: str) -> bool:
-        """Return whether a text could hold a phrase of these rules: the longest word of one, or a sign."""
+        """Return whether a text without a label could matter: it has the longest word of a phrase, or a sign of one."""
         return not (self._words.isdisjoint(_LETTERS.findall(text.lower())) and self._signs.isdisjoint(text))
 
     def look_up(self, sentences: Sequence[Sentence], read: Lines) -> Terms:
@@ -569,7 +583,11 @@ class RuleBook:
     def _candidates(self, place: _Place) -> list[tuple[Rule, When]]:
         """Return the rules that something in the sentence could bring up, in their order."""
         found: dict[int, tuple[Rule, When]] = {}
-        for names, index in (((*place.inside, *place.above), self._by_list), (place.names, self._by_label)):
+        for names, index in (
+            (place.inside, self._by_list),
+            (place.above, self._by_heading),
+            (place.names, self._by_label),
+        ):
             for name in names:
                 for number, rule, when in index.get(name, ()):
                     if place.carried or not when.labels_any:
@@ -647,7 +665,7 @@ def _surroundings_hold(when: When, place: _Place, terms: Terms) -> bool:
 
 def _claim_holds(when: When, entry: Carried) -> bool:
     """Return whether a finding is one of those asked for, with the attributes asked for."""
-    if not set(when.labels_any).intersection(entry.names):
+    if entry.names.isdisjoint(when.labels_any):
         return False
     if (when.attributes_all or when.attributes_any) and entry.attributes is None:
         return False

@@ -20,6 +20,7 @@ from importlib.resources.abc import Traversable
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from spacy.attrs import IDX, LENGTH
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -216,28 +217,25 @@ class CueMatcher:
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
-        return self._cues(doc, self.matches(doc))
+        lines = Lines.of(doc)
+        return next((cues for _, cues in self.find_lines(lines)), [])
 
     def find_lines(self, lines: Lines) -> Iterator[tuple[str, list[Cue]]]:
         """Yield each text with its cues, the same as `find` gives for the text alone."""
+        kept = _longest_of_each(self._matches(lines.rows, lines.tokens))
+        numbers, firsts, lasts = np.array(kept, np.int64).reshape(-1, 3).T
+        places, lengths = lines.doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
+        starts, ends = places[firsts], places[lasts - 1] + lengths[lasts - 1]
+        owners = np.searchsorted(lines.begins, starts, side="right") - 1
+        begins = lines.begins[owners]
         found: list[list[Cue]] = [[] for _ in lines.texts]
-        cues = self._cues(lines.doc, self._matches(lines.rows, lines.tokens))
-        owners = np.searchsorted(lines.begins, [cue.start for cue in cues], side="right") - 1
-        for cue, owner in zip(cues, owners.tolist(), strict=True):
-            begin = int(lines.begins[owner])
-            found[owner].append(Cue(cue.name, cue.start - begin, cue.end - begin, cue.text))
+        for number, owner, start, end in zip(
+            numbers.tolist(), owners.tolist(), (starts - begins).tolist(), (ends - begins).tolist(), strict=True
+        ):
+            found[owner].append(Cue(self.names[number], start, end, lines.texts[owner][start:end]))
+        for cues in found:
+            cues.sort(key=_position)
         yield from zip(lines.texts, found, strict=True)
-
-    def _cues(self, doc: Doc, matches: Iterable[tuple[int, int, int]]) -> list[Cue]:
-        taken: dict[int, set[int]] = {}
-        cues: list[Cue] = []
-        for number, start, end in matches:
-            used = taken.setdefault(number, set())
-            if used.isdisjoint(range(start, end)):
-                used.update(range(start, end))
-                span = doc[start:end]
-                cues.append(Cue(self.names[number], span.start_char, span.end_char, span.text))
-        return sorted(cues, key=lambda cue: (cue.start, cue.end, cue.name))
 
     def _find(self, rows: WordRows) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Yield order, places in `_keys` and first words of the phrases found, for orders 1 to the longest."""
@@ -252,6 +250,23 @@ class CueMatcher:
         """Return `rows` without hyphens, and the places of the words that are left."""
         places: npt.NDArray[np.int64] = np.flatnonzero(rows.words != self._hyphen)
         return WordRows(rows.words[places], rows.owner[places], rows.count), places
+
+
+def _longest_of_each(matches: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Return the matches, longest first, without those that overlap a kept one of their list."""
+    taken: set[tuple[int, int]] = set()
+    kept: list[tuple[int, int, int]] = []
+    for match in matches:
+        number, first, last = match
+        places = [(number, place) for place in range(first, last)]
+        if taken.isdisjoint(places):
+            taken.update(places)
+            kept.append(match)
+    return kept
+
+
+def _position(cue: Cue) -> tuple[int, int, str]:
+    return cue.start, cue.end, cue.name
 
 
 @cache

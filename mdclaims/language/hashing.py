@@ -126,6 +126,11 @@ class Lines:
         owner = np.searchsorted(begins, places[words].astype(np.int64), side="right") - 1
         return cls(tuple(texts), doc, WordRows(norms[words], owner, len(texts)), words, begins)
 
+    @classmethod
+    def of(cls, doc: Doc) -> Lines:
+        """Take a doc as one line."""
+        return cls((doc.text,), doc, WordRows.of([norms_of(doc)]), np.flatnonzero(is_word(doc)), np.zeros(1, np.int64))
+
     def only(self, texts: Collection[str]) -> Lines:
         """Return the same lines with the words of some texts alone; no other is among `texts` of the result."""
         kept = np.fromiter((text in texts for text in self.texts), dtype=bool, count=len(self.texts))

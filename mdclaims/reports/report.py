@@ -84,7 +84,7 @@ def settings_line(settings: Settings) -> str:
     """Return the first line of every report: mode and jurisdictions in plain words."""
     named = ", ".join(JURISDICTIONS[name] for name in settings.jurisdictions)
     # Without a choice the line says how to make one.
-    chosen = named or "none chosen, so no provisions are shown; choose with --jurisdiction"
+    chosen = named or "none chosen (--jurisdiction shows provisions)"
     return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: {chosen}."
 
 
