@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
+from mdclaims.findings.findings import (
+    Finding,
+    PageResult,
+    ScoredSentence,
+    fingerprints,
+    first_of_each,
+    fold,
+    groups,
+)
 from mdclaims.findings.qualifiers import nearest_qualifiers
+from mdclaims.findings.rule_book import Carried, Hit, rule_book
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
@@ -39,7 +48,9 @@ class Screener:
         self.settings = settings
         self._nlp = shared_pipeline()
         self._wording = shared_wording()
-        self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
+        self._book = rule_book(settings.jurisdictions) if settings.jurisdictions else None
+        self._shipped = self._book.matcher if self._book else shared_matcher()
+        self._own = own_matcher(settings.cues) if settings.cues else None
         self._severities = dict(settings.severities)
 
     @property
@@ -52,6 +63,16 @@ class Screener:
         """The lowest threshold of each label over all modes."""
         rows = self.model.classifier.thresholds.values()
         return {label: min(float(row[label]) for row in rows) for label in LABELS}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its findings can be called: the labels asked for, and rules that need no label."""
+        return frozenset(self.settings.labels) | (self._book.without_label if self._book and self._is_whole else set())
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all labels were asked for: whoever asks for some gets no findings without one."""
+        return self.settings.labels == LABELS
 
     def screen_text(self, text: str, *, source: str = "text") -> PageResult:
         """Screen plain text.
@@ -99,26 +120,35 @@ class Screener:
             )
             for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
         )
-        places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
+        # Rules ask what a sentence carries, whether that was asked for or not.
+        present = [(n, LABELS[column]) for n, column in np.argwhere(carried).tolist()]
+        places = [(n, label) for n, label in present if label in self.settings.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         firsts = groups([(label, sentences[n]) for n, label in places])
-        bearers = list(dict.fromkeys(n for n, _ in places))
-        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
-        known = self._find_cues([*(sentences[n].text for n in bearers), *(text for path in paths for text in path)])
+        bearers = list(dict.fromkeys(n for n, _ in (present if self._book else places)))
+        known, looked_up = self._find_cues(self._texts_to_read(sentences, bearers))
         cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
-        qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
-        headings = {path: [cue for text in path for cue in known[text]] for path in paths}
-        quoted: dict[int, list[tuple[int, int]]] = {}
-        findings: list[Finding] = []
-        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+        qualifiers = nearest_qualifiers(sentences, kinds, bearers)
+        headings = {
+            path: [cue for text in path for cue in known[text]]
+            for path in dict.fromkeys(sentences[n].block.heading_path for n in bearers)
+        }
+        told: dict[tuple[int, str], Carried] = {}
+        for n, label in present if self._book else places:
             stance = judgement.stances[label][n] if label in judgement.stances else None
-            forward = label_info()[label].forward
             facts = qualifier = None
             if label in CLAIMS:
                 facts = attributes(cues[n], headings[sentences[n].block.heading_path])
-                qualifier = qualifiers[n] if stance is None or stance in forward else None
+                qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
+            told[n, label] = Carried(label, stance, facts, qualifier, reported=label in self.settings.labels)
+        hits = self._hits(sentences, told, looked_up)
+        quoted: dict[int, list[tuple[int, int]]] = {}
+        findings: list[Finding] = []
+        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+            stance, facts, qualifier = told[n, label].stance, told[n, label].attributes, told[n, label].qualifier
+            forward = label_info()[label].forward
             suggestions: tuple[Suggestion, ...] = ()
             if stance is not None and stance not in forward:
                 pass  # only noted
@@ -145,28 +175,90 @@ class Screener:
                     group=marks[first],
                     attributes=facts,
                     qualifier=qualifier,
+                    rules=tuple(hit.match for hit in hits.get((n, label), ())),
                     suggestions=suggestions,
                     explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
                 )
             )
+        if self._is_whole:
+            alone = [hit for (_, label), found in hits.items() if label is None for hit in found]
+            findings += self._without_label(alone, inputs, sentences, known)
+            findings.sort(key=lambda finding: finding.sentence)  # stable: the labels of a sentence stay in their order
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _hits(
+        self,
+        sentences: Sequence[Sentence],
+        told: Mapping[tuple[int, str], Carried],
+        looked_up: Mapping[str, Sequence[Cue]],
+    ) -> dict[tuple[int, str | None], list[Hit]]:
+        """Return what touches a rule, by sentence and label, None where no label is needed."""
+        found: dict[tuple[int, str | None], list[Hit]] = {}
+        if self._book is not None:
+            carried: dict[int, list[Carried]] = {}
+            for (n, _), entry in told.items():
+                carried.setdefault(n, []).append(entry)
+            for hit in self._book.apply(sentences, carried, looked_up):
+                found.setdefault((hit.sentence, hit.label), []).append(hit)
+        return found
+
+    def _without_label(
+        self,
+        hits: Sequence[Hit],
+        inputs: Sequence[SentenceInput],
+        sentences: Sequence[Sentence],
+        known: Mapping[str, Sequence[Cue]],
+    ) -> Iterator[Finding]:
+        """Yield the findings of rules that need no label; the same words again are one claim, whatever the rule."""
+        marks = fingerprints([(hit.match.id, inputs[hit.sentence].text, inputs[hit.sentence].heading) for hit in hits])
+        firsts = first_of_each([tuple(sorted({fold(cue.text) for cue in hit.match.words})) for hit in hits])
+        for hit, mark, first in zip(hits, marks, firsts, strict=True):
+            sentence = sentences[hit.sentence]
+            yield Finding(
+                sentence=hit.sentence,
+                label=None,
+                score=None,
+                fingerprint=mark,
+                cues=_moved(known[sentence.text], sentence.start),
+                stance=None,
+                priority="normal",
+                reason=hit.match.reason,
+                group=marks[first],
+                attributes=None,
+                qualifier=None,
+                rules=(hit.match,),
+            )
 
     def _carried(self, scores: Scores, mode: str) -> npt.NDArray[np.bool_]:
         """Return which labels the sentences carry in a mode: shape (sentences, labels)."""
         thresholds = self.model.classifier.thresholds[mode]
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
-    def _find_cues(self, texts: Sequence[str]) -> dict[str, list[Cue]]:
-        """Return the cues of each different text, of the shipped lists and of the user's own, by position."""
-        lines = Lines.read(self._nlp, list(dict.fromkeys(texts)))
-        found: dict[str, list[Cue]] = {}
-        for matcher in self._matchers:
-            for text, cues in matcher.find_lines(lines):
-                found.setdefault(text, []).extend(cues)
-        if len(self._matchers) > 1:
-            for cues in found.values():
-                cues.sort(key=lambda cue: (cue.start, cue.end, cue.name))
-        return found
+    def _texts_to_read(self, sentences: Sequence[Sentence], bearers: Sequence[int]) -> list[str]:
+        """Return the texts in which cues are looked up: what carries a label, its headings, what may touch a rule."""
+        texts = dict.fromkeys(sentences[n].text for n in bearers)
+        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
+        texts.update(dict.fromkeys(text for path in paths for text in path))
+        if self._book is not None:
+            paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
+            others = dict.fromkeys((*(entry.text for entry in sentences), *(text for path in paths for text in path)))
+            texts.update(dict.fromkeys(self._book.texts_to_read(list(others))))
+        return list(texts)
+
+    def _find_cues(self, texts: Sequence[str]) -> tuple[dict[str, list[Cue]], dict[str, list[Cue]]]:
+        """Return the cues of each of different texts by position, of the user's own lists too; and what rules look at.
+
+        Rules look at the shipped lists and at phrases of their own, which are no cues.
+        """
+        lines = Lines.read(self._nlp, texts)
+        shipped = dict(self._shipped.find_lines(lines))
+        cues = shipped
+        if self._book is not None:
+            cues = {text: [cue for cue in found if cue.name not in self._book.own] for text, found in shipped.items()}
+        if self._own is not None:
+            for text, found in self._own.find_lines(lines):
+                cues[text] = sorted([*cues[text], *found], key=lambda cue: (cue.start, cue.end, cue.name))
+        return cues, shipped
 
 
 def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:
