@@ -1,23 +1,23 @@
 """Applies rules to a page: which provisions its sentences may touch, and what brought each of them up.
 
 A rule looks at findings and cues that are there already, and at phrases of its own or shared ones
-(``data/rules/terms.toml``), which are looked up with the cues, all at once.
+(``data/rules/terms.toml``), which are looked up as cues are, in all texts of the page at once.
 """
 
 from __future__ import annotations
 
 import itertools
-import string
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rules import Rule, When, rules_of, term_lists
 from mdclaims.findings.stance import Attributes
 from mdclaims.labels import label_info
-from mdclaims.language.cues import Cue, CueList, CueMatcher, cue_lists
+from mdclaims.language.cues import Cue, CueList, CueMatcher
+from mdclaims.language.hashing import Lines
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import Sentence
 
@@ -41,7 +41,7 @@ class RuleMatch:
     words: tuple[Cue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Carried:
     """What one sentence carries, as far as rules ask for it.
 
@@ -54,6 +54,10 @@ class Carried:
     qualifier : Qualifier or None
     reported : bool
         It is a finding; otherwise its label was not asked for.
+    names : frozenset of str
+        The label, and with its stance.
+    facts : frozenset of (str, str or bool)
+        The attributes with their values; of names of things only whether there are any.
     """
 
     label: str
@@ -61,17 +65,30 @@ class Carried:
     attributes: Attributes | None
     qualifier: Qualifier | None
     reported: bool = True
+    names: frozenset[str] = field(init=False)
+    facts: frozenset[tuple[str, str | bool]] = field(init=False)
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The label, and with its stance."""
-        return _names(self.label, self.stance)
+    def __post_init__(self) -> None:
+        self.names = _names(self.label, self.stance)
+        self.facts = _NO_FACTS if self.attributes is None else _facts(self.attributes)
 
 
 @cache
 def _names(label: str, stance: str | None) -> frozenset[str]:
     stances = (stance,) if stance else label_info()[label].forward
     return frozenset((label, *(f"{label}/{stance}" for stance in stances)))
+
+
+_NO_FACTS: frozenset[tuple[str, str | bool]] = frozenset()
+_ATTRIBUTES = tuple(entry.name for entry in fields(Attributes))
+_values = attrgetter(*_ATTRIBUTES)
+
+
+def _facts(attributes: Attributes) -> frozenset[tuple[str, str | bool]]:
+    values = _values(attributes)
+    return frozenset(
+        zip(_ATTRIBUTES, [bool(value) if type(value) is tuple else value for value in values], strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,50 +122,52 @@ class _Place:
     names: frozenset[str]
 
 
-class _Page:
-    """What stands on a page, as far as it was looked up.
+class PageTerms:
+    """Where the phrases of some rules, which are no cues, stand on a page.
 
     Parameters
     ----------
     sentences : sequence of Sentence
-    cues : mapping of str to sequence of Cue
-        Of the texts that were looked up; offsets into the text.
-    wanted : set of str
-        The lists that matter; others are left out.
+        All of the page.
+    found : mapping of str to sequence of Cue
+        The phrases in each text of the page; offsets into the text.
+    alone : set of str
+        The lists that can bring up a rule where no label is.
+
+    Attributes
+    ----------
+    alone : tuple of int
+        The sentences that may bring a rule up whether or not they carry anything.
+    first : dict of str to Cue
+        Each list that stands anywhere on the page, with its first phrase.
+    heads : set of str
+        The lists that stand in the page's title or main heading.
     """
 
-    def __init__(
-        self, sentences: Sequence[Sentence], cues: Mapping[str, Sequence[Cue]], wanted: Container[str]
-    ) -> None:
-        self.by_text = {text: lists for text, found in cues.items() if (lists := _by_name(found, wanted))}
+    def __init__(self, sentences: Sequence[Sentence], found: Mapping[str, Sequence[Cue]], alone: Set[str]) -> None:
+        self.sentences = sentences
+        self._by_text = {text: _by_name(cues) for text, cues in found.items()}
         self.first: dict[str, Cue] = {}
         self.heads: set[str] = set()
-        self._above: dict[tuple[str, ...], _Lists] = {}
-        for sentence in sentences:
-            lists = self.by_text.get(sentence.text, {})
-            for name, found in lists.items():
-                self.first.setdefault(name, found[0])
+        places: list[int] = []
+        for n, sentence in enumerate(sentences):
+            lists = self._by_text.get(sentence.text)
+            if lists is None:
+                continue
+            for name, cues in lists.items():
+                self.first.setdefault(name, cues[0])
             if sentence.block.kind == "title" or (sentence.block.kind == "heading" and sentence.block.level == 1):
                 self.heads.update(lists)
+            if not alone.isdisjoint(lists):
+                places.append(n)
+        self.alone = tuple(places)
 
-    def above(self, path: tuple[str, ...]) -> _Lists:
-        """Return the lists that have a phrase in the headings of a sentence."""
-        if path not in self._above:
-            above: dict[str, list[Cue]] = {}
-            for text in path:
-                for name, found in self.by_text.get(text, {}).items():
-                    above.setdefault(name, []).extend(found)
-            self._above[path] = above
-        return self._above[path]
+    def of(self, text: str) -> _Lists:
+        """Return the lists that stand in a text."""
+        return self._by_text.get(text, _NOTHING)
 
 
-# For the sieve: whatever is no letter from a to z parts words, and NUL, which no page holds, parts texts.
-_LETTERS = bytes(byte if byte == 0 or chr(byte) in string.ascii_lowercase else 32 for byte in range(256))
-
-
-def _words(text: str) -> bytes:
-    """Return the words of a text, in small letters and with spaces between; what a phrase and a text must share."""
-    return text.lower().encode("utf-8", errors="replace").translate(_LETTERS)
+_NOTHING: _Lists = {}
 
 
 class RuleBook:
@@ -160,120 +179,69 @@ class RuleBook:
 
     Attributes
     ----------
-    matcher : CueMatcher
-        Finds the phrases of these rules together with those of all cue lists.
-    own : frozenset of str
-        The lists of `matcher` that are no cue lists.
     without_label : frozenset of str
         Ids of the rules that make findings without a label.
     """
 
     def __init__(self, chosen: Sequence[Rule]) -> None:
-        self._wanted = frozenset(name for rule in chosen for when in rule.when for name in when.lists)
+        wanted = {name for rule in chosen for when in rule.when for name in when.lists}
         own = (
-            *(entry for entry in term_lists() if entry.name in self._wanted),
+            *(entry for entry in term_lists() if entry.name in wanted),
             *(CueList(rule.id, rule.title, None, rule.terms, (), ()) for rule in chosen if rule.terms),
         )
-        self.matcher = CueMatcher(shared_pipeline(), (*cue_lists(), *own))
-        self.own = frozenset(entry.name for entry in own)
+        self._matcher = CueMatcher(shared_pipeline(), own)
+        self._cues = wanted.difference(self._matcher.names)
         self.without_label = frozenset(rule.id for rule in chosen if not rule.needs_label)
         # By what must be there: a label or None, and one of a few lists or None; of those that a heading may hold too.
         self._index: dict[tuple[str | None, str | None], list[tuple[int, Rule, When]]] = {}
         self._by_heading: dict[tuple[str | None, str | None], list[tuple[int, Rule, When]]] = {}
         conditions = [(rule, when) for rule in chosen for when in rule.when]
         for number, (rule, when) in enumerate(conditions):
-            one_of = [name for name in when.lists_all if name in self.own][:1] or when.lists_any or when.lists_all[:1]
-            for key in itertools.product(when.labels_any or (None,), one_of or (None,)):
+            rare = [name for name in when.lists_all if name not in self._cues][:1]
+            one_of = rare or when.lists_any or when.lists_all or (None,)
+            for key in itertools.product(when.labels_any or (None,), one_of):
                 self._index.setdefault(key, []).append((number, rule, when))
                 if when.headings:
                     self._by_heading.setdefault(key, []).append((number, rule, when))
         self._alone = frozenset(name for label, name in self._index if label is None and name is not None)
-        self._free = [when for _, when in conditions if not when.labels_any]
-        self._context = frozenset[str]().union(*(when.context_lists for _, when in conditions if when.labels_any))
-        # The phrases that matter in a text that carries nothing: by their longest word, or of signs alone.
-        alone = self._context.union(*(when.lists for when in self._free))
-        self._by_word: dict[bytes, list[tuple[str, frozenset[bytes]]]] = {}
-        self._signs: list[tuple[str, str]] = []
-        for entry in own:
-            for phrase in entry.phrases if entry.name in alone else ():
-                words = _words(phrase).split()
-                if words:
-                    self._by_word.setdefault(max(words, key=len), []).append((entry.name, frozenset(words)))
-                else:
-                    self._signs.append((entry.name, phrase))
 
-    def texts_to_read(self, texts: Sequence[str]) -> list[str]:
-        """Return those of a page's texts without a label in which a phrase may stand that matters.
-
-        It is a sieve: all words of a phrase are there, in whatever order, and what the rule asks for besides may
-        be there as well. To look everything up would cost more than the rules do.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            All texts of the page, each once.
-        """
-        joined = "\0".join(texts)
-        words = _words(joined)
-        everything = set(words.replace(b"\0", b" ").split())
-        possible: dict[str, list[tuple[bytes, frozenset[bytes]]]] = {}
-        for key in self._by_word.keys() & everything:
-            for name, phrase in self._by_word[key]:
-                if phrase <= everything:
-                    possible.setdefault(name, []).append((key, phrase))
-        signs = [(name, sign) for name, sign in self._signs if sign in joined]
-        stand = possible.keys() | {name for name, _ in signs}
-        needed = self._context.union(*(when.lists for when in self._free if self._may_hold(when, stand)))
-        phrases: dict[bytes, list[frozenset[bytes]]] = {}
-        for name in needed & possible.keys():
-            for key, phrase in possible[name]:
-                phrases.setdefault(key, []).append(phrase)
-        needed_signs = [sign for name, sign in signs if name in needed]
-        return [
-            text
-            for text, found in zip(texts, words.split(b"\0"), strict=True)
-            if _may_hold_any(found.split(), phrases) or any(sign in text for sign in needed_signs)
-        ]
-
-    def _may_hold(self, when: When, possible: Container[str]) -> bool:
-        """Return whether a condition that asks for no label may hold where these lists of its own may stand."""
-
-        def one_of(names: Sequence[str]) -> bool:
-            return not names or any(name in possible or name not in self.own for name in names)
-
-        return (
-            all(name in possible or name not in self.own for name in when.lists_all)
-            and one_of(when.lists_any)
-            and one_of(when.page_any)
-            and one_of(when.headings_any)
-        )
-
-    def apply(
-        self,
-        sentences: Sequence[Sentence],
-        carried: Mapping[int, Sequence[Carried]],
-        cues: Mapping[str, Sequence[Cue]],
-    ) -> Iterator[Hit]:
-        """Yield what the sentences of a page bring up, by sentence, then in the order of the rules.
+    def look_up(self, sentences: Sequence[Sentence], lines: Lines) -> PageTerms:
+        """Return where the phrases of these rules stand on a page.
 
         Parameters
         ----------
         sentences : sequence of Sentence
             All of the page.
+        lines : Lines
+            All its texts, headings above sentences too.
+        """
+        found = {text: cues for text, cues in self._matcher.find_lines(lines) if cues}
+        return PageTerms(sentences, found, self._alone)
+
+    def apply(
+        self, terms: PageTerms, carried: Mapping[int, Sequence[Carried]], cues: Mapping[str, Sequence[Cue]]
+    ) -> Iterator[Hit]:
+        """Yield what the sentences of a page bring up, by sentence, then in the order of the rules.
+
+        Parameters
+        ----------
+        terms : PageTerms
         carried : mapping of int to sequence of Carried
             What the sentences carry, by their index.
         cues : mapping of str to sequence of Cue
-            What `matcher` finds in the sentences that carry something, in the headings above them, and in
-            `texts_to_read`; offsets into the text.
+            The cues of the sentences that carry something, of the headings above them, and of the sentences that
+            may bring a rule up alone; offsets into the text.
         """
-        page = _Page(sentences, cues, self._wanted)
-        for n, sentence in enumerate(sentences):
-            entries = carried.get(n, ())
-            inside = page.by_text.get(sentence.text, {})
-            if entries or not self._alone.isdisjoint(inside):
-                names = frozenset[str]().union(*(entry.names for entry in entries))
-                place = _Place(inside, page.above(sentence.block.heading_path), entries, names)
-                yield from self._hits(n, sentence, place, page)
+        known = {text: _by_name(cue for cue in found if cue.name in self._cues) for text, found in cues.items()}
+        above: dict[tuple[str, ...], _Lists] = {}
+        for n in sorted({*carried, *terms.alone}):
+            sentence, entries = terms.sentences[n], carried.get(n, ())
+            path = sentence.block.heading_path
+            if path not in above:
+                above[path] = _together(lists for text in path for lists in (terms.of(text), known.get(text, _NOTHING)))
+            names = frozenset[str]().union(*(entry.names for entry in entries))
+            inside = {**known[sentence.text], **terms.of(sentence.text)}
+            yield from self._hits(n, sentence, _Place(inside, above[path], entries, names), terms)
 
     def _candidates(self, place: _Place) -> list[tuple[Rule, When]]:
         """Return the rules that something in the sentence could bring up, in their order."""
@@ -285,10 +253,10 @@ class RuleBook:
                         found[number] = (rule, when)
         return [candidate for _, candidate in sorted(found.items(), key=itemgetter(0))]
 
-    def _hits(self, n: int, sentence: Sentence, place: _Place, page: _Page) -> Iterator[Hit]:
+    def _hits(self, n: int, sentence: Sentence, place: _Place, terms: PageTerms) -> Iterator[Hit]:
         seen: set[tuple[str, str | None]] = set()
         for rule, when in self._candidates(place):
-            if not _surroundings_hold(when, place, page):
+            if not _surroundings_hold(when, place, terms):
                 continue
             for entry in place.carried if when.labels_any else (None,):
                 label = entry.label if entry else None
@@ -297,7 +265,7 @@ class RuleBook:
                 if entry is not None and not (entry.reported and _claim_holds(when, entry)):
                     continue
                 seen.add((rule.id, label))
-                yield Hit(n, label, _match(rule, when, sentence, place, entry, page.first))
+                yield Hit(n, label, _match(rule, when, sentence, place, entry, terms.first))
 
 
 @cache
@@ -306,29 +274,30 @@ def rule_book(jurisdictions: tuple[str, ...]) -> RuleBook:
     return RuleBook(rules_of(jurisdictions))
 
 
-def _may_hold_any(words: Sequence[bytes], phrases: Mapping[bytes, Iterable[frozenset[bytes]]]) -> bool:
-    """Return whether all words of a phrase are among some words; phrases by their longest word."""
-    keys = phrases.keys() & words
-    return bool(keys) and any(phrase.issubset(words) for key in keys for phrase in phrases[key])
-
-
-def _by_name(cues: Iterable[Cue], wanted: Container[str]) -> dict[str, list[Cue]]:
+def _by_name(cues: Iterable[Cue]) -> dict[str, list[Cue]]:
     found: dict[str, list[Cue]] = {}
     for cue in cues:
-        if cue.name in wanted:
-            found.setdefault(cue.name, []).append(cue)
+        found.setdefault(cue.name, []).append(cue)
     return found
 
 
-def _surroundings_hold(when: When, place: _Place, page: _Page) -> bool:
+def _together(several: Iterable[_Lists]) -> dict[str, list[Cue]]:
+    found: dict[str, list[Cue]] = {}
+    for lists in several:
+        for name, cues in lists.items():
+            found.setdefault(name, []).extend(cues)
+    return found
+
+
+def _surroundings_hold(when: When, place: _Place, terms: PageTerms) -> bool:
     """Return whether everything holds that does not hang on the single finding."""
-    inside, above, first = place.inside, place.above, page.first
+    inside, above, first = place.inside, place.above, terms.first
 
     def has(name: str) -> bool:
         return name in inside or (when.headings and name in above)
 
     def heads(name: str) -> bool:
-        return name in above or name in page.heads
+        return name in above or name in terms.heads
 
     # Most conditions ask for little: what is not asked costs a look.
     return not (
@@ -346,22 +315,12 @@ def _surroundings_hold(when: When, place: _Place, page: _Page) -> bool:
 
 def _claim_holds(when: When, entry: Carried) -> bool:
     """Return whether a finding is one of those asked for, with the attributes asked for."""
-    if entry.names.isdisjoint(when.labels_any):
-        return False
-    if (when.attributes_all or when.attributes_any) and entry.attributes is None:
-        return False
-    if when.without_qualifier and entry.qualifier is not None and entry.qualifier.kind in when.without_qualifier:
-        return False
     return not (
-        (when.attributes_all and not all(_has(entry, *pair) for pair in when.attributes_all))
-        or (when.attributes_any and not any(_has(entry, *pair) for pair in when.attributes_any))
+        entry.names.isdisjoint(when.labels_any)
+        or (when.attributes_all and not entry.facts.issuperset(when.attributes_all))
+        or (when.attributes_any and entry.facts.isdisjoint(when.attributes_any))
+        or (when.without_qualifier and entry.qualifier is not None and entry.qualifier.kind in when.without_qualifier)
     )
-
-
-def _has(entry: Carried, name: str, wanted: str | bool) -> bool:
-    """Return whether an attribute of a claim is as wanted; for names of things, whether there are any."""
-    value = getattr(entry.attributes, name)
-    return (bool(value) if isinstance(value, tuple) else value) == wanted
 
 
 _ATTRIBUTE_WORDS: dict[tuple[str, str | bool], str] = {
@@ -391,7 +350,7 @@ def _match(
         parts.append(f"under {_quoted(inherited)}")
     if entry is not None and entry.attributes is not None:
         for name, wanted in (*when.attributes_all, *when.attributes_any):
-            if not _has(entry, name, wanted):
+            if (name, wanted) not in entry.facts:
                 continue
             if name == "conditions" and wanted:
                 parts.append(f"names {_texts_quoted(entry.attributes.conditions)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from mdclaims.findings.findings import (
     groups,
 )
 from mdclaims.findings.qualifiers import nearest_qualifiers
-from mdclaims.findings.rule_book import Carried, Hit, rule_book
+from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
@@ -29,7 +30,8 @@ from mdclaims.language.hashing import Lines
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Judgement, Scores
-from mdclaims.model.explanations import explain
+from mdclaims.model.explanations import Explanation, explain
+from mdclaims.model.features import read_inputs
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
 
@@ -48,9 +50,8 @@ class Screener:
         self.settings = settings
         self._nlp = shared_pipeline()
         self._wording = shared_wording()
+        self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
         self._book = rule_book(settings.jurisdictions) if settings.jurisdictions else None
-        self._shipped = self._book.matcher if self._book else shared_matcher()
-        self._own = own_matcher(settings.cues) if settings.cues else None
         self._severities = dict(settings.severities)
 
     @property
@@ -104,10 +105,18 @@ class Screener:
         if not looks_english([sentence.text for sentence in sentences]):
             page = replace(page, notes=(*page.notes, "does not look like English, the only language that is judged"))
         inputs = page_inputs(sentences)
-        return self._result(page, sentences, inputs, self.model.classifier.judge(inputs))
+        # Whatever looks at words afterwards looks at these: reading them takes longer than looking.
+        paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
+        lines = read_inputs(inputs, [text for path in paths for text in path])
+        return self._result(page, sentences, inputs, lines, self.model.classifier.judge(inputs, lines))
 
     def _result(
-        self, page: Page, sentences: Sequence[Sentence], inputs: Sequence[SentenceInput], judgement: Judgement
+        self,
+        page: Page,
+        sentences: Sequence[Sentence],
+        inputs: Sequence[SentenceInput],
+        lines: Lines,
+        judgement: Judgement,
     ) -> PageResult:
         scores = judgement.scores
         carried = self._carried(scores, self.settings.mode)
@@ -115,10 +124,10 @@ class Screener:
         scored = tuple(
             ScoredSentence(
                 sentence=sentence,
-                scores={label: float(value) for label, value in zip(LABELS, row, strict=True)},
-                labels=tuple(label for label, carries in zip(LABELS, carrying, strict=True) if carries),
+                scores=dict(zip(LABELS, row, strict=True)),
+                labels=tuple(compress(LABELS, carrying)),
             )
-            for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
+            for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
         )
         # Rules ask what a sentence carries, whether that was asked for or not.
         present = [(n, LABELS[column]) for n, column in np.argwhere(carried).tolist()]
@@ -126,15 +135,15 @@ class Screener:
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         firsts = groups([(label, sentences[n]) for n, label in places])
         bearers = list(dict.fromkeys(n for n, _ in (present if self._book else places)))
-        known, looked_up = self._find_cues(self._texts_to_read(sentences, bearers))
+        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
+        terms = self._book.look_up(sentences, lines) if self._book else None
+        read = [*bearers, *(terms.alone if terms else ())]
+        known = self._find_cues(lines, [*(sentences[n].text for n in read), *(text for path in paths for text in path)])
         cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
         qualifiers = nearest_qualifiers(sentences, kinds, bearers)
-        headings = {
-            path: [cue for text in path for cue in known[text]]
-            for path in dict.fromkeys(sentences[n].block.heading_path for n in bearers)
-        }
+        headings = {path: [cue for text in path for cue in known[text]] for path in paths}
         told: dict[tuple[int, str], Carried] = {}
         for n, label in present if self._book else places:
             stance = judgement.stances[label][n] if label in judgement.stances else None
@@ -143,10 +152,13 @@ class Screener:
                 facts = attributes(cues[n], headings[sentences[n].block.heading_path])
                 qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
             told[n, label] = Carried(label, stance, facts, qualifier, reported=label in self.settings.labels)
-        hits = self._hits(sentences, told, looked_up)
+        hits = self._hits(terms, told, known)
         quoted: dict[int, list[tuple[int, int]]] = {}
+        explanations: list[Explanation | None] = [None] * len(places)
+        if self.settings.explain:
+            explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
         findings: list[Finding] = []
-        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+        for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
             stance, facts, qualifier = told[n, label].stance, told[n, label].attributes, told[n, label].qualifier
             forward = label_info()[label].forward
             suggestions: tuple[Suggestion, ...] = ()
@@ -177,7 +189,7 @@ class Screener:
                     qualifier=qualifier,
                     rules=tuple(hit.match for hit in hits.get((n, label), ())),
                     suggestions=suggestions,
-                    explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
+                    explanation=explanation,
                 )
             )
         if self._is_whole:
@@ -188,17 +200,17 @@ class Screener:
 
     def _hits(
         self,
-        sentences: Sequence[Sentence],
+        terms: PageTerms | None,
         told: Mapping[tuple[int, str], Carried],
-        looked_up: Mapping[str, Sequence[Cue]],
+        known: Mapping[str, Sequence[Cue]],
     ) -> dict[tuple[int, str | None], list[Hit]]:
         """Return what touches a rule, by sentence and label, None where no label is needed."""
         found: dict[tuple[int, str | None], list[Hit]] = {}
-        if self._book is not None:
+        if self._book is not None and terms is not None:
             carried: dict[int, list[Carried]] = {}
             for (n, _), entry in told.items():
                 carried.setdefault(n, []).append(entry)
-            for hit in self._book.apply(sentences, carried, looked_up):
+            for hit in self._book.apply(terms, carried, known):
                 found.setdefault((hit.sentence, hit.label), []).append(hit)
         return found
 
@@ -234,31 +246,16 @@ class Screener:
         thresholds = self.model.classifier.thresholds[mode]
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
-    def _texts_to_read(self, sentences: Sequence[Sentence], bearers: Sequence[int]) -> list[str]:
-        """Return the texts in which cues are looked up: what carries a label, its headings, what may touch a rule."""
-        texts = dict.fromkeys(sentences[n].text for n in bearers)
-        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
-        texts.update(dict.fromkeys(text for path in paths for text in path))
-        if self._book is not None:
-            paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
-            others = dict.fromkeys((*(entry.text for entry in sentences), *(text for path in paths for text in path)))
-            texts.update(dict.fromkeys(self._book.texts_to_read(list(others))))
-        return list(texts)
-
-    def _find_cues(self, texts: Sequence[str]) -> tuple[dict[str, list[Cue]], dict[str, list[Cue]]]:
-        """Return the cues of each of different texts by position, of the user's own lists too; and what rules look at.
-
-        Rules look at the shipped lists and at phrases of their own, which are no cues.
-        """
-        lines = Lines.read(self._nlp, texts)
-        shipped = dict(self._shipped.find_lines(lines))
-        cues = shipped
-        if self._book is not None:
-            cues = {text: [cue for cue in found if cue.name not in self._book.own] for text, found in shipped.items()}
-        if self._own is not None:
-            for text, found in self._own.find_lines(lines):
-                cues[text] = sorted([*cues[text], *found], key=lambda cue: (cue.start, cue.end, cue.name))
-        return cues, shipped
+    def _find_cues(self, lines: Lines, texts: Sequence[str]) -> dict[str, list[Cue]]:
+        """Return the cues of texts among `lines`, of the shipped lists and of the user's own, by position."""
+        numbers = lines.numbers
+        lines = lines.only(np.array([numbers[text] for text in texts], np.int64))
+        shipped, *others = self._matchers
+        found = dict(shipped.find_lines(lines))
+        for matcher in others:
+            for text, cues in matcher.find_lines(lines):
+                found[text] = sorted(found[text] + cues, key=lambda cue: (cue.start, cue.end, cue.name))
+        return found
 
 
 def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:
