@@ -77,6 +77,22 @@ class Robots(StrEnum):
     ignore = "ignore"
 
 
+class Jurisdiction(StrEnum):
+    """Whose rules."""
+
+    us = "us"
+    uk = "uk"
+    au = "au"
+    eu = "eu"
+
+
+class ListFormat(StrEnum):
+    """Formats of ``rules``."""
+
+    text = "text"
+    json = "json"
+
+
 class FailOn(StrEnum):
     """From which priority on findings make the exit code 1."""
 
@@ -107,6 +123,12 @@ TrustOption = Annotated[
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Read settings from this TOML file, and look for no other."),
+]
+JurisdictionOption = Annotated[
+    list[Jurisdiction] | None,
+    typer.Option(
+        "--jurisdiction", "-j", help="Show which provisions of this jurisdiction may be touched; can be repeated."
+    ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -146,6 +168,7 @@ def check_command(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Report only this label; can be repeated.")
     ] = None,
+    jurisdiction: JurisdictionOption = None,
     as_format: Annotated[
         InputFormat | None, typer.Option("--as", help="Format of standard input; text if not given.")
     ] = None,
@@ -189,7 +212,9 @@ def check_command(
     could not be read, 4 internal error.
     """
     explain = explain or format is ReportFormat.html
-    configs = _configs(config, lambda settings: replace(_with_options(settings, mode, label), explain=explain))
+    configs = _configs(
+        config, lambda settings: replace(_with_options(settings, mode, label, jurisdiction), explain=explain)
+    )
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
     inputs, unreadable = _expand(paths, configs)
@@ -225,12 +250,16 @@ def _configs(config: Path | None, adjust: Callable[[Settings], Settings]) -> Con
     return ConfigFinder(config, adjust=adjust)
 
 
-def _with_options(settings: Settings, mode: Mode | None, labels: list[str] | None) -> Settings:
+def _with_options(
+    settings: Settings, mode: Mode | None, labels: list[str] | None, jurisdictions: list[Jurisdiction] | None
+) -> Settings:
     """Return the settings of a config with the options of the command line, which win."""
     if mode is not None:
         settings = replace(settings, mode=mode.value)
     if labels:
         settings = replace(settings, labels=tuple(labels))
+    if jurisdictions:
+        settings = replace(settings, jurisdictions=tuple(entry.value for entry in jurisdictions))
     return settings
 
 
@@ -434,6 +463,7 @@ def _check(
         thresholds=screener.thresholds,
         pages=tuple(pages),
         errors=tuple(errors),
+        today=_today(),
         skip_hidden=skip_hidden,
         notes=checker.notes(folders),
         configs=checker.configs_of(inputs),
@@ -453,7 +483,7 @@ def _check_one(checker: Checker, path: Path | None, as_format: InputFormat) -> P
 def _without_hidden(result: PageResult) -> PageResult:
     """Keep every sentence, but labels and findings only in text that is shown."""
     sentences = tuple(replace(entry, labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
-    findings = tuple(finding for finding in result.findings if sentences[finding.sentence].labels)
+    findings = tuple(finding for finding in result.findings if not sentences[finding.sentence].sentence.block.hidden)
     return replace(result, sentences=sentences, findings=findings)
 
 
@@ -570,6 +600,43 @@ def _check_exit(report: Report, *, fail_on: FailOn, exit_zero: bool) -> ExitCode
     return ExitCode.FINDINGS if found and not exit_zero else ExitCode.OK
 
 
+# --- what it knows ------------------------------------------------------------------------------------------------
+
+
+@app.command("rules")
+def rules_command(
+    jurisdiction: JurisdictionOption = None,
+    format: Annotated[ListFormat, typer.Option("--format", "-f", help="text, or json with every key.")] = (
+        ListFormat.text
+    ),
+    debug: DebugOption = False,
+) -> None:
+    """List the rules that a sentence may touch, with their sources; of all jurisdictions, or of those named."""
+    from mdclaims.config import JURISDICTIONS
+    from mdclaims.reports.reference import render_rules, rules_json
+
+    names = [entry.value for entry in jurisdiction or ()] or list(JURISDICTIONS)
+    if format is ListFormat.json:
+        _print(rules_json(names, on=_today()))
+    else:
+        width, colour = _terminal()
+        _print(render_rules(names, on=_today(), width=width, colour=colour))
+
+
+@app.command("explain")
+def explain_command(
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="A rule, a label, a stance, a cue list, or an entry on wording.")
+    ],
+    debug: DebugOption = False,
+) -> None:
+    """Say what a rule, label, stance, cue list or entry on wording means, and where it comes from."""
+    from mdclaims.reports.reference import render_entry
+
+    width, colour = _terminal()
+    _print(render_entry(id, on=_today(), width=width, colour=colour))
+
+
 # --- init and baseline --------------------------------------------------------------------------------------------
 
 
@@ -610,6 +677,7 @@ def baseline_command(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Only this label; can be repeated.")
     ] = None,
+    jurisdiction: JurisdictionOption = None,
     model: ModelOption = None,
     trust_model: TrustOption = False,
     config: ConfigOption = None,
@@ -622,7 +690,7 @@ def baseline_command(
     from mdclaims.findings.cleared import CLEARED_NAME, baseline
 
     target = output or Path(CLEARED_NAME)
-    configs = _configs(config, lambda settings: _with_options(settings, mode, label))
+    configs = _configs(config, lambda settings: _with_options(settings, mode, label, jurisdiction))
     inputs, unreadable = _expand(paths or ["."], configs)
     if None in inputs:
         raise UsageError("baseline is for files; standard input has no name to find it by")

@@ -26,11 +26,18 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 MODES: tuple[str, ...] = ("balanced", "edit", "screen")
+JURISDICTIONS: dict[str, str] = {
+    "us": "United States",
+    "uk": "United Kingdom",
+    "au": "Australia",
+    "eu": "European Union",
+}
+"""The jurisdictions whose rules are known, with their names; the order is that of every list of them."""
 
 CONFIG_NAME = "mdclaims.toml"
 _LARGEST = 2**40
 _LIMIT_KEYS = ("max_bytes", "max_document_bytes", "max_unpacked_bytes", "max_chars", "max_depth")
-KEYS: tuple[str, ...] = ("mode", "labels", *_LIMIT_KEYS, "severities", "cues", "exclude")
+KEYS: tuple[str, ...] = ("mode", "labels", "jurisdictions", *_LIMIT_KEYS, "severities", "cues", "exclude")
 
 # A config is a page of text; whoever writes more has mistaken the file.
 _MOST_BYTES = 1_000_000
@@ -49,7 +56,10 @@ class Settings:
     mode : str
         Which thresholds decide: "balanced", "edit" (few false alarms) or "screen" (few missed).
     labels : tuple of str
-        The labels to report, in the order of `LABELS`.
+        The labels to report, in the order of `LABELS`. If it is not all of them, rules that need no label report
+        nothing.
+    jurisdictions : tuple of str
+        Whose rules to apply, in the order of `JURISDICTIONS`; none: no provision is shown.
     limits : Limits
     explain : bool
         Take every finding's score apart.
@@ -61,6 +71,7 @@ class Settings:
 
     mode: str = "balanced"
     labels: tuple[str, ...] = LABELS
+    jurisdictions: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     explain: bool = False
     severities: tuple[tuple[str, str], ...] = ()
@@ -75,6 +86,10 @@ class Settings:
         if unknown:
             raise UsageError(f"unknown label {_short(unknown[0])}; choose from {', '.join(LABELS)}")
         object.__setattr__(self, "labels", tuple(label for label in LABELS if label in self.labels))
+        unknown = [name for name in self.jurisdictions if name not in JURISDICTIONS]
+        if unknown:
+            raise UsageError(f"unknown jurisdiction {_short(unknown[0])}; choose from {', '.join(JURISDICTIONS)}")
+        object.__setattr__(self, "jurisdictions", tuple(name for name in JURISDICTIONS if name in self.jurisdictions))
 
 
 # What may differ between the pages of one report; it states the other settings once, for all of them.
@@ -317,6 +332,7 @@ def _settings(table: Mapping[str, Any], path: Path) -> Settings:
     return Settings(
         mode=mode,
         labels=_texts(table, "labels", "names") if "labels" in table else LABELS,
+        jurisdictions=_texts(table, "jurisdictions", "names"),
         limits=replace(Limits(), **limits),
         severities=_severities(table.get("severities", {})),
         cues=tuple(path.parent / name for name in _texts(table, "cues", "files")),

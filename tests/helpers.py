@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ TINY_SITES = 14
 SMALL_FEATURES = FeatureSettings(word_bits=12, char_bits=11, heading_bits=9, context_bits=8)
 
 EFFICACY, SAFETY, STIGMA, ACTION = LABELS
+TODAY = date(2026, 11, 23)
 
 
 # --- the tiny model ---------------------------------------------------------------------------------------------
@@ -151,6 +153,7 @@ def report_of(screener: Screener, results: Sequence[Any], *, errors: Sequence[tu
         thresholds=screener.thresholds,
         pages=tuple(results),
         errors=tuple(InputError(source, error) for source, error in errors),
+        today=TODAY,
     )
 
 

@@ -27,7 +27,7 @@ def test_an_entry(tmp_path):
     text = EVERYWHERE + 'until = 2027-01-31\nowner = "Ann"\nreference = "M-1"\nevidence = "e.pdf"\n'
     (entry,) = read_cleared(write(tmp_path, "# a comment\n\n" + text)).entries
     assert entry.where == f"{tmp_path / CLEARED_NAME}:3"
-    assert (entry.label, entry.text, entry.scope) == ("efficacy_claim", "It heals.", "everywhere")
+    assert (entry.name, entry.text, entry.scope) == ("efficacy_claim", "It heals.", "everywhere")
     assert (entry.until, entry.owner, entry.reference, entry.evidence) == (date(2027, 1, 31), "Ann", "M-1", "e.pdf")
 
 
@@ -112,7 +112,7 @@ def test_a_baseline_has_an_entry_for_each_finding(tmp_path):
     text, count = baseline(results(tmp_path, "It [e90] “heals” [s90].\n\nWe close.\n"), tmp_path / CLEARED_NAME)
     assert count == 2
     entries = read_cleared(write(tmp_path, text)).entries
-    assert {(entry.label, entry.file, entry.reason) for entry in entries} == {
+    assert {(entry.name, entry.file, entry.reason) for entry in entries} == {
         ("efficacy_claim", "draft.txt", BASELINE_REASON),
         ("safety_claim", "draft.txt", BASELINE_REASON),
     }

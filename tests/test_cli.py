@@ -56,7 +56,9 @@ def stub(monkeypatch):
     """Use the stub model."""
 
     def load(model, *, trust_model, settings):
-        return stub_screener(mode=settings.mode, labels=settings.labels, limits=settings.limits)
+        return stub_screener(
+            mode=settings.mode, labels=settings.labels, limits=settings.limits, jurisdictions=settings.jurisdictions
+        )
 
     monkeypatch.setattr(screening, "load", load)
 
@@ -208,6 +210,7 @@ def test_version(capsys):
         (["check", "x.txt", "--mode", "strict"], "'strict' is not one of"),
         (["check", "x.txt", "--format", "pdf"], "'pdf' is not one of"),
         (["check", "x.txt", "--fail-on", "always"], "'always' is not one of"),
+        (["check", "x.txt", "--jurisdiction", "ca"], "'ca' is not one of"),
         (["check", "-", "--as", "odt"], "'odt' is not one of"),
         (["check", "x.txt", "--output"], "requires an argument"),
         (["evaluate"], "Missing argument"),
@@ -646,7 +649,7 @@ def test_options_beat_the_config(drafts, capsys):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("modus = 1", "config c.toml has the unknown key 'modus'; known are mode, labels, max_bytes"),
+        ("modus = 1", "config c.toml has the unknown key 'modus'; known are mode, labels, jurisdictions, max_bytes"),
         ("[tool.mdclaims]\nmodus = 1", "config c.toml has the unknown key 'modus'"),
         ("trust_model = true", "config c.toml has the unknown key 'trust_model'"),
         ("mode = ", "config c.toml is not valid TOML"),
@@ -654,6 +657,8 @@ def test_options_beat_the_config(drafts, capsys):
         ("mode = 3", "config c.toml: mode must be one of balanced, edit, screen, not 3"),
         ('labels = ["claim"]', "config c.toml: unknown label 'claim'"),
         ('labels = "call_to_action"', "config c.toml: labels must be a list"),
+        ('jurisdictions = ["ca"]', "config c.toml: unknown jurisdiction 'ca'; choose from us, uk, au, eu"),
+        ('jurisdictions = "uk"', "config c.toml: jurisdictions must be a list of names, not 'uk'"),
         ("labels = [1]", "config c.toml: labels must be a list"),
         ("max_bytes = 0", "config c.toml: max_bytes must be a whole number from 1 to 1,099,511,627,776, not 0"),
         ("max_bytes = -1", "max_bytes must be a whole number"),
@@ -1050,3 +1055,52 @@ def test_names_of_files_never_reach_the_terminal_as_commands(tmp_path, capsys, m
 def test_evaluating_on_training_text_says_so(capsys):
     run(["evaluate", str(ROOT / "tests/data/tiny_corpus.jsonl")])
     assert "are marked train or dev" in capsys.readouterr().out
+
+
+# --- rules --------------------------------------------------------------------------------------------------------
+
+MENU = "Botox from £150\n"
+
+
+def test_jurisdictions_can_be_repeated(drafts, capsys):
+    (drafts / "menu.txt").write_text(MENU, encoding="utf-8")
+    assert run(["check", "menu.txt", "-f", "json", "--jurisdiction", "eu", "-j", "uk"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert data["settings"]["jurisdictions"] == ["uk", "eu"]
+    assert [finding["rules"][0]["id"] for finding in data["pages"][0]["findings"]] == ["UK-CAP-12.12", "EU-2001-83-88"]
+
+
+def test_a_rule_alone_counts_for_fail_on(drafts, capsys):
+    (drafts / "menu.txt").write_text(MENU, encoding="utf-8")
+    (drafts / "c.toml").write_text('jurisdictions = ["uk"]\n')
+    assert run(["check", "menu.txt"]) == 0
+    assert run(["check", "menu.txt", "--config", "c.toml"]) == 1
+    assert run(["check", "menu.txt", "--config", "c.toml", "--fail-on", "normal"]) == 1
+    assert run(["check", "menu.txt", "--config", "c.toml", "--fail-on", "high"]) == 0
+    assert run(["check", "menu.txt", "--config", "c.toml", "-j", "us", "-f", "json"]) == 0
+    assert "Jurisdictions: United Kingdom." in " ".join(capsys.readouterr().out.split())
+
+
+def test_skip_hidden_leaves_out_rules_in_hidden_text(drafts, capsys):
+    (drafts / "menu.html").write_text("<p>Prices: £9</p><p hidden>Botox on Mondays</p>", encoding="utf-8")
+    assert run(["check", "menu.html", "-j", "uk"]) == 1
+    assert run(["check", "menu.html", "-j", "uk", "--skip-hidden"]) == 0
+    assert "not shown at first" in capsys.readouterr().out
+
+
+def test_rules_are_listed(capsys):
+    assert run(["rules", "--jurisdiction", "uk"]) == 0
+    text = capsys.readouterr().out
+    assert "UK-CAP-12.12" in text
+    assert "US-" not in text
+    assert run(["rules", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rules"]) >= 60
+
+
+def test_explain(capsys):
+    assert run(["explain", "uk-cap-12.1"]) == 0
+    assert "CAP Code 12.1" in capsys.readouterr().out
+    assert run(["explain", "UK-CAP-12.111"]) == 2
+    captured = capsys.readouterr()
+    assert "did you mean UK-CAP-12.1" in one_line(captured.err)
+    assert captured.out == ""

@@ -248,8 +248,8 @@ def test_a_file_of_lists(monkeypatch, tmp_path):
     assert load(
         monkeypatch, tmp_path, a=GOOD, b=GOOD.replace("[x]", "[b]").replace('label = "safety_claim"\n', "")
     ) == (
-        CueList("b", "X.", None, ("safe", "safer"), ("Safe.",), ("No.",)),
-        CueList("x", "X.", "safety_claim", ("safe", "safer"), ("Safe.",), ("No.",)),
+        CueList("b", "X.", None, ("safe", "safer"), ("Safe.",), ("No.",), "b.toml"),
+        CueList("x", "X.", "safety_claim", ("safe", "safer"), ("Safe.",), ("No.",), "a.toml"),
     )
 
 

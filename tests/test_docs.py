@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from mdclaims.cli import app
+from mdclaims.reports.reference import rules_markdown
 from mdclaims.reports.schema_docs import schema_markdown
 from mdclaims.reports.tables import COLUMNS
 
@@ -142,6 +143,10 @@ def test_docs_commands_named_in_the_docs_exist():
 
 def test_docs_json_page_is_up_to_date():
     assert (ROOT / "docs/json.md").read_text(encoding="utf-8") == schema_markdown()
+
+
+def test_docs_rules_page_is_up_to_date():
+    assert (ROOT / "docs/rules.md").read_text(encoding="utf-8") == rules_markdown()
 
 
 def test_docs_every_column_of_the_csv_is_described():

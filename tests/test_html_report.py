@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from helpers import explained
+from helpers import TODAY, explained
 from selectolax.lexbor import LexborHTMLParser
 
 from mdclaims.config import Settings
@@ -70,6 +70,7 @@ def report_of(*pages, errors=(), settings=None):
     return Report(
         tool_version="1.2.3", model_name="en_test", model_version="4.5.6", model_sha256="cd" * 32,
         settings=settings or Settings(), thresholds=dict.fromkeys(LABELS, 0.4321), pages=pages, errors=errors,
+        today=TODAY,
     )  # fmt: skip
 
 

@@ -54,6 +54,10 @@ def validator():
 
 
 REPORTS = {
+    "rules": lambda: stub_report(
+        "Our herbs [e90] cure diabetes.\n\nBotox from £150",
+        screener=stub_screener(jurisdictions=("us", "uk", "au", "eu")),
+    ),
     "text": lambda: stub_report(TEXT),
     "errors": lambda: stub_report(errors=[("gone.txt", "does not exist")]),
     "several": lambda: stub_report(TEXT, "We close.", errors=[("a", "b"), ("c", "d")]),

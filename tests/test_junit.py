@@ -23,6 +23,10 @@ def schema():
 
 
 REPORTS = {
+    "rules": lambda: stub_report(
+        "Our herbs [e90] cure diabetes.\n\nBotox from £150",
+        screener=stub_screener(jurisdictions=("us", "uk", "au", "eu")),
+    ),
     "text": lambda: stub_report(TEXT),
     "pair": lambda: stub_report(PAIR),
     "nothing read": lambda: report_of(stub_screener(), [], errors=[("gone.txt", "does not exist")]),

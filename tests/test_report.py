@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from helpers import ACTION, EFFICACY, LABELS, SAFETY, report_of, stub_report, stub_screener
+from helpers import ACTION, EFFICACY, LABELS, SAFETY, TODAY, report_of, stub_report, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ from mdclaims.reports.report import (
 def claims_of(text, *, format="markdown"):
     screener = stub_screener()
     result = screener.screen_page(read_bytes(text.encode(), source="x", format=format))
-    return claims(result, screener.thresholds)
+    return claims(result, screener.thresholds, today=TODAY)
 
 
 # --- the sentence of result -------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def test_claims_that_stand_only_in_the_metadata_are_said_to():
     html = "<title>Laser [e90] heals knees</title><p>We open.<p>Laser [s90] is safe."
     screener = stub_screener()
     result = screener.screen_page(read_bytes(html.encode(), source="x", format="html"))
-    found = claims(result, screener.thresholds)
+    found = claims(result, screener.thresholds, today=TODAY)
     assert context_lines(result, found, LABELS)[1] == (
         "1 claim stands only in the metadata, which search results and previews show."
     )

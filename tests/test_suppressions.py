@@ -39,15 +39,14 @@ def placed(text, format):
 
 
 def outcome(text, format="markdown", cleared=None, file="draft.md", today=TODAY, **settings):
-    result = stub_screener(**settings).screen_page(read(text, format))
-    return suppress(
-        result, today=today, floors=FLOORS, labels=settings.get("labels", LABELS), cleared=cleared, file=file
-    )
+    screener = stub_screener(**settings)
+    result = screener.screen_page(read(text, format))
+    return suppress(result, today=today, floors=FLOORS, names=screener.names, cleared=cleared, file=file)
 
 
 def hidden(found):
     return [
-        (found.result.sentences[finding.sentence].sentence.text, finding.label)
+        (found.result.sentences[finding.sentence].sentence.text, finding.name)
         for finding in found.result.findings
         if finding.suppressed
     ]
@@ -129,7 +128,7 @@ def test_a_whole_directive():
         "ok efficacy_claim, safety_claim, reason: as in the leaflet, page 3, until: 2027-01-31, owner: Ann, "
         "reference: L7"
     )
-    assert found.labels == (EFFICACY, SAFETY)
+    assert found.names == (EFFICACY, SAFETY)
     assert (found.reason, found.until) == ("as in the leaflet, page 3", date(2027, 1, 31))
     assert (found.owner, found.reference, found.evidence) == ("Ann", "L7", None)
 
@@ -155,7 +154,7 @@ def test_a_malformed_directive_says_what_is_wrong(text, message):
 @given(st.text(max_size=80))
 def test_any_directive_is_read_or_refused(text):
     found = parsed(f"ok {text}")
-    assert isinstance(found, str) or set(found.labels) <= set(LABELS)
+    assert isinstance(found, str) or set(found.names) <= set(LABELS)
 
 
 # --- what a directive hides -------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def test_a_row_for_each_finding():
         "qualifier_distance": "2", "treatments": "TMS", "conditions": "anxiety", "group": finding.group,
         "not_counted": "",
         "fingerprint": finding.fingerprint, "sha256": report.pages[0].page.sha256, "tool_version": "0.0.1",
-        "model_version": "1.2.3", "mode": "balanced", "notes": "", "error": "",
+        "model_version": "1.2.3", "mode": "balanced", "notes": "", "error": "", "check": "", "jurisdictions": "",
     }  # fmt: skip
     assert (disclosed["priority"], disclosed["qualifier"]) == ("info", "")
 

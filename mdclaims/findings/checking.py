@@ -6,7 +6,7 @@ so that nothing which a page or its folder says is obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ class _Served:
     """What a file of cleared wording did in this run: the pages it served, and their names for its entries."""
 
     cleared: ClearedWording
-    labels: Sequence[str]
+    names: Collection[str]
     outcomes: list[Outcome] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
@@ -81,11 +81,11 @@ class Checker:
         result = screener.screen_page(page)
         cleared = self._finder.cleared_for(file)
         name = cleared.name_of(file) if cleared is not None and file is not None else None
-        labels = screener.settings.labels
-        outcome = suppress(result, today=self._today, floors=screener.floors, labels=labels, cleared=cleared, file=name)
+        names = screener.names
+        outcome = suppress(result, today=self._today, floors=screener.floors, names=names, cleared=cleared, file=name)
         self._notes += outcome.notes
         if cleared is not None:
-            served = self._served.setdefault(cleared.path, _Served(cleared, labels))
+            served = self._served.setdefault(cleared.path, _Served(cleared, names))
             served.outcomes.append(outcome)
             if name is not None:
                 served.files.append(name)
@@ -109,6 +109,6 @@ class Checker:
                 files=served.files,
                 whole=whole,
                 today=self._today,
-                labels=served.labels,
+                names=served.names,
             )
         return tuple(found)

@@ -17,6 +17,7 @@ from typing import Any
 from mdclaims.config import absolute, find_upwards, is_file, read_toml
 from mdclaims.errors import UsageError
 from mdclaims.findings.findings import PageResult, fold
+from mdclaims.findings.rules import rules
 from mdclaims.findings.similarity import Wordings
 from mdclaims.labels import LABELS
 
@@ -25,7 +26,7 @@ SCOPES: tuple[str, ...] = ("here", "everywhere")
 BASELINE_REASON = "baseline, not reviewed"
 """The reason of entries that `mdclaims baseline` writes: they only say that the finding is not new."""
 
-_KEYS = ("label", "text", "scope", "file", "fingerprint", "reason", "owner", "until", "reference", "evidence")
+_KEYS = ("label", "rule", "text", "scope", "file", "fingerprint", "reason", "owner", "until", "reference", "evidence")
 # About 25,000 entries.
 _MOST_BYTES = 10_000_000
 
@@ -38,11 +39,12 @@ class Entry:
     ----------
     where : str
         File and line, for people.
-    label : str
+    name : str
+        Of the findings that it clears: their label, or for findings without one the id of their rule.
     text : str
         The wording.
     scope : str
-        "here": the one finding with the fingerprint in `file`; "everywhere": every equal text with the label.
+        "here": the one finding with the fingerprint in `file`; "everywhere": every equal text with such a finding.
     file : str or None
         From the folder of the cleared file, with "/"; only with scope "here".
     fingerprint : str or None
@@ -56,7 +58,7 @@ class Entry:
     """
 
     where: str
-    label: str
+    name: str
     text: str
     scope: str
     file: str | None
@@ -100,42 +102,43 @@ class ClearedWording:
 
     @cached_property
     def here(self) -> Mapping[tuple[str, str, str], Sequence[Entry]]:
-        """The entries of scope "here", by file, label and fingerprint."""
+        """The entries of scope "here", by file, name and fingerprint."""
         found: dict[tuple[str, str, str], list[Entry]] = {}
         for entry in self.entries:
             if entry.scope == "here":
-                found.setdefault((entry.file or "", entry.label, entry.fingerprint or ""), []).append(entry)
+                found.setdefault((entry.file or "", entry.name, entry.fingerprint or ""), []).append(entry)
         return found
 
     @cached_property
     def everywhere(self) -> Mapping[tuple[str, str], Sequence[Entry]]:
-        """The entries of scope "everywhere", by label and folded text."""
+        """The entries of scope "everywhere", by name and folded text."""
         found: dict[tuple[str, str], list[Entry]] = {}
         for entry in self.entries:
             if entry.scope == "everywhere":
-                found.setdefault((entry.label, fold(entry.text)), []).append(entry)
+                found.setdefault((entry.name, fold(entry.text)), []).append(entry)
         return found
 
     @cached_property
     def by_text(self) -> Mapping[tuple[str, str], Sequence[Entry]]:
-        """All entries, by label and folded text."""
+        """All entries, by name and folded text."""
         found: dict[tuple[str, str], list[Entry]] = {}
         for entry in self.entries:
-            found.setdefault((entry.label, fold(entry.text)), []).append(entry)
+            found.setdefault((entry.name, fold(entry.text)), []).append(entry)
         return found
 
     @cached_property
     def _reviewed(self) -> dict[str, tuple[list[Entry], Wordings]]:
-        out = {}
-        for label in LABELS:
-            # A baseline clears no wording: to be close to it says nothing.
-            entries = [entry for entry in self.entries if entry.label == label and entry.reason != BASELINE_REASON]
-            out[label] = (entries, Wordings([entry.text for entry in entries]))
-        return out
+        by_name: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            if entry.reason != BASELINE_REASON:  # a baseline clears no wording: to be close to it says nothing
+                by_name.setdefault(entry.name, []).append(entry)
+        return {name: (entries, Wordings([entry.text for entry in entries])) for name, entries in by_name.items()}
 
-    def nearest(self, label: str, text: str) -> tuple[Entry, float] | None:
-        """Return the reviewed entry whose wording is nearest, and its similarity, or None if none is near."""
-        entries, wordings = self._reviewed[label]
+    def nearest(self, name: str, text: str) -> tuple[Entry, float] | None:
+        """Return the reviewed entry of that name whose wording is nearest, and its similarity, or None."""
+        if name not in self._reviewed:
+            return None
+        entries, wordings = self._reviewed[name]
         found = wordings.nearest(text)
         return None if found is None else (entries[found[0]], found[1])
 
@@ -206,8 +209,7 @@ def _entry(row: Mapping[str, Any], where: str) -> Entry:
             raise UsageError(f"{where} has the unknown key {key[:60]!r}; known are {', '.join(_KEYS)}")
         if key != "until" and not isinstance(value, str):
             raise UsageError(f"{where}: {key} must be a text in quotation marks")
-    if row.get("label") not in LABELS:
-        raise UsageError(f"{where}: label must be one of {', '.join(LABELS)}")
+    name = _name(row, where)
     scope = row.get("scope", "here")
     if scope not in SCOPES:
         raise UsageError(f"{where}: scope must be here or everywhere")
@@ -222,7 +224,7 @@ def _entry(row: Mapping[str, Any], where: str) -> Entry:
         raise UsageError(f"{where}: until must be a date such as 2027-01-31")
     return Entry(
         where=where,
-        label=row["label"],
+        name=name,
         text=row["text"],
         scope=scope,
         file=row["file"].strip() if scope == "here" else None,
@@ -233,6 +235,20 @@ def _entry(row: Mapping[str, Any], where: str) -> Entry:
         reference=row.get("reference") or None,
         evidence=row.get("evidence") or None,
     )
+
+
+def _name(row: Mapping[str, Any], where: str) -> str:
+    """Return what the findings that an entry clears are called: by its label, or by its rule."""
+    if "rule" not in row:
+        if row.get("label") not in LABELS:
+            raise UsageError(f"{where}: label must be one of {', '.join(LABELS)}")
+        return str(row["label"])
+    if "label" in row:
+        raise UsageError(f"{where} has a label and a rule; keep one: a label covers the rules that its findings touch")
+    name = str(row["rule"])
+    if name not in {rule.id for rule in rules() if not rule.needs_label}:
+        raise UsageError(f"{where}: rule must be the id of a rule that needs no label, not {name[:60]!r}")
+    return name
 
 
 def parse_date(text: str) -> date | None:
@@ -271,7 +287,7 @@ def baseline(results: Sequence[PageResult], path: Path) -> tuple[str, int]:
     known: set[tuple[str | None, str, str | None]] = set()
     text = _HEAD
     if is_file(path):
-        known = {(entry.file, entry.label, entry.fingerprint) for entry in read_cleared(path).entries}
+        known = {(entry.file, entry.name, entry.fingerprint) for entry in read_cleared(path).entries}
         text = path.read_text("utf-8-sig").rstrip("\n") + "\n"
     count = 0
     for result in results:
@@ -282,13 +298,13 @@ def baseline(results: Sequence[PageResult], path: Path) -> tuple[str, int]:
                 "write the file into a folder above both"
             )
         for finding in result.findings:
-            if finding.suppressed is not None or (name, finding.label, finding.fingerprint) in known:
+            if finding.suppressed is not None or (name, finding.name, finding.fingerprint) in known:
                 continue
             count += 1
             text += "\n[[cleared]]\n" + "".join(
                 f"{key} = {_toml_text(value)}\n"
                 for key, value in (
-                    ("label", finding.label),
+                    ("rule" if finding.label is None else "label", finding.name),
                     ("text", " ".join(result.sentences[finding.sentence].sentence.text.split())),
                     ("file", name),
                     ("fingerprint", finding.fingerprint),

@@ -18,8 +18,8 @@ FINDINGS_KEY = "mdclaims"
 SENTENCES_KEY = "mdclaims_sentences"
 
 
-@Language.factory("mdclaims", default_config={"mode": "balanced"})
-def create_mdclaims(nlp: Language, name: str, mode: str) -> MdclaimsComponent:
+@Language.factory("mdclaims", default_config={"mode": "balanced", "jurisdictions": []})
+def create_mdclaims(nlp: Language, name: str, mode: str, jurisdictions: list[str]) -> MdclaimsComponent:
     """Return the component, with the shipped model.
 
     A pipeline's config file can reach this factory, and loading a model runs its code: so the config names no
@@ -31,24 +31,27 @@ def create_mdclaims(nlp: Language, name: str, mode: str) -> MdclaimsComponent:
     name : str
     mode : str
         "balanced", "edit" or "screen".
+    jurisdictions : list of str
+        Whose rules to apply: "us", "uk", "au", "eu".
 
     Raises
     ------
     UsageError, ModelError
-        For an unknown mode, or a shipped model that is missing or damaged.
+        For an unknown mode or jurisdiction, or a shipped model that is missing or damaged.
     """
     from mdclaims.config import Settings
     from mdclaims.findings.screening import load
 
-    return MdclaimsComponent(load(settings=Settings(mode=mode)))
+    return MdclaimsComponent(load(settings=Settings(mode=mode, jurisdictions=tuple(jurisdictions))))
 
 
 class MdclaimsComponent:
     """Puts findings and scored sentences into ``doc.spans``; the user's sentence boundaries stay as they are.
 
     The doc's text is read in blocks split on blank lines. ``doc.spans["mdclaims"]`` gets one span per finding,
-    its label the finding's; ``doc.spans["mdclaims_sentences"]`` every sentence, with all its scores in
-    ``span._.claim_scores``. Spans are widened to whole tokens of the user's tokenizer.
+    its label the finding's or, if it has none, the id of its rule; ``doc.spans["mdclaims_sentences"]`` every
+    sentence, with all its scores in ``span._.claim_scores``. Spans are widened to whole tokens of the user's
+    tokenizer.
     """
 
     def __init__(self, screener: Screener) -> None:
@@ -72,7 +75,9 @@ class MdclaimsComponent:
                     raise RuntimeError(f"the sentence at {entry.sentence.start} has no place in the doc")
                 sentences.append(span)
                 span._.claim_scores = dict(entry.scores)
-                findings += [Span(doc, span.start, span.end, label=label) for label in entry.labels]
+            for finding in result.findings:
+                span = sentences[finding.sentence]
+                findings.append(Span(doc, span.start, span.end, label=finding.name))
         doc.spans[FINDINGS_KEY] = findings
         doc.spans[SENTENCES_KEY] = sentences
         return doc

@@ -1,14 +1,15 @@
-"""What a finding is: a sentence and a label at or above its threshold."""
+"""What a finding is: a sentence with a label at or above its threshold, or with a rule that needs no label."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.findings.rule_book import RuleMatch
 from mdclaims.findings.stance import Attributes
 from mdclaims.findings.wording import Suggestion
 from mdclaims.language.cues import Cue
@@ -117,11 +118,12 @@ class Finding:
     ----------
     sentence : int
         Index into the result's sentences.
-    label : str
-    score : float
+    label : str or None
+        None if it is there for a rule that needs no label.
+    score : float or None
         The calibrated score of that label.
     fingerprint : str
-        16 hex digits from label, folded text, folded nearest heading and the occurrence among equals: stable
+        16 hex digits from its name, folded text, folded nearest heading and the occurrence among equals: stable
         under moving, re-wrapping and changes of case.
     cues : tuple of Cue
         What the cue lists find in the sentence; offsets into ``Page.text``.
@@ -132,12 +134,14 @@ class Finding:
     reason : str
         Why it has that priority, one plain clause.
     group : str
-        The fingerprint of the first finding of its group. A group is one claim: the same text again, or short items
-        under one heading.
+        The fingerprint of the first finding of its group. A group is one claim: the same text again, short items
+        under one heading, or without a label the same words again.
     attributes : Attributes or None
         What the cues tell of an efficacy or safety claim; None for the other labels.
     qualifier : Qualifier or None
         The nearest risk, limit or source in the section of an efficacy or safety claim that is put forward.
+    rules : tuple of RuleMatch
+        Provisions of the chosen jurisdictions that it may touch; exactly one if it has no label.
     suggestions : tuple of Suggestion
         What to write instead, or to ask; none for what is only noted.
     explanation : Explanation, optional
@@ -149,8 +153,8 @@ class Finding:
     """
 
     sentence: int
-    label: str
-    score: float
+    label: str | None
+    score: float | None
     fingerprint: str
     cues: tuple[Cue, ...]
     stance: str | None
@@ -159,10 +163,16 @@ class Finding:
     group: str
     attributes: Attributes | None
     qualifier: Qualifier | None
+    rules: tuple[RuleMatch, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
     explanation: Explanation | None = None
     suppressed: Suppression | None = None
     close_to: CloseWording | None = None
+
+    @property
+    def name(self) -> str:
+        """Its label, or the id of its rule if it has none: what it is called where something refers to it."""
+        return self.label if self.label is not None else self.rules[0].id
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +226,7 @@ class PageResult:
     sentences : tuple of ScoredSentence
         Every sentence of the page, labelled or not, in order.
     findings : tuple of Finding
-        By sentence, then in the order of the labels.
+        By sentence, then in the order of the labels; those without a label last.
     changes : Changes, optional
         Against another version, if one was given; only what changed then has labels and findings.
     """
@@ -246,12 +256,16 @@ def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
     for key, (_, text) in zip(keys, texts, strict=True):
         if key is not None:
             lists.setdefault(key, set()).add(text)
-    first: dict[tuple[object, ...], int] = {}
     # One text alone is no list: the same button under many headings is one claim.
-    return [
-        first.setdefault(text if key is None or len(lists[key]) == 1 else key, n)
-        for n, (key, text) in enumerate(zip(keys, texts, strict=True))
-    ]
+    return first_of_each(
+        [text if key is None or len(lists[key]) == 1 else key for key, text in zip(keys, texts, strict=True)]
+    )
+
+
+def first_of_each(keys: Sequence[Hashable]) -> list[int]:
+    """Return for each key the index of the first that equals it."""
+    first: dict[Hashable, int] = {}
+    return [first.setdefault(key, n) for n, key in enumerate(keys)]
 
 
 def fold(text: str) -> str:
@@ -261,11 +275,11 @@ def fold(text: str) -> str:
 
 
 def fingerprints(keys: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Return the fingerprint of each (label, sentence text, nearest heading), told apart by occurrence."""
+    """Return the fingerprint of each (name, sentence text, nearest heading), told apart by occurrence."""
     seen: Counter[tuple[str, str, str]] = Counter()
     out: list[str] = []
-    for label, text, heading in keys:
-        key = (label, fold(text), fold(heading))
+    for name, text, heading in keys:
+        key = (name, fold(text), fold(heading))
         out.append(hashlib.sha256("\x1f".join((*key, str(seen[key]))).encode()).hexdigest()[:16])
         seen[key] += 1
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -11,8 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mdclaims.config import Settings
-from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
+from mdclaims.findings.findings import (
+    Finding,
+    PageResult,
+    ScoredSentence,
+    fingerprints,
+    first_of_each,
+    fold,
+    groups,
+)
 from mdclaims.findings.qualifiers import nearest_qualifiers
+from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
 from mdclaims.findings.stance import CLAIMS, attributes, is_faint, priority, reason
 from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
@@ -42,6 +51,7 @@ class Screener:
         self._nlp = shared_pipeline()
         self._wording = shared_wording()
         self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
+        self._book = rule_book(settings.jurisdictions) if settings.jurisdictions else None
         self._severities = dict(settings.severities)
 
     @property
@@ -54,6 +64,16 @@ class Screener:
         """The lowest threshold of each label over all modes."""
         rows = self.model.classifier.thresholds.values()
         return {label: min(float(row[label]) for row in rows) for label in LABELS}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its findings can be called: the labels asked for, and rules that need no label."""
+        return frozenset(self.settings.labels) | (self._book.without_label if self._book and self._is_whole else set())
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all labels were asked for: whoever asks for some gets no findings without one."""
+        return self.settings.labels == LABELS
 
     def screen_text(self, text: str, *, source: str = "text") -> PageResult:
         """Screen plain text.
@@ -109,31 +129,38 @@ class Screener:
             )
             for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
         )
-        places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
+        # Rules ask what a sentence carries, whether that was asked for or not.
+        present = [(n, LABELS[column]) for n, column in np.argwhere(carried).tolist()]
+        places = [(n, label) for n, label in present if label in self.settings.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         firsts = groups([(label, sentences[n]) for n, label in places])
-        bearers = list(dict.fromkeys(n for n, _ in places))
+        bearers = list(dict.fromkeys(n for n, _ in (present if self._book else places)))
         paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
-        known = self._find_cues(
-            lines, [*(sentences[n].text for n in bearers), *(text for path in paths for text in path)]
-        )
+        terms = self._book.look_up(sentences, lines) if self._book else None
+        read = [*bearers, *(terms.alone if terms else ())]
+        known = self._find_cues(lines, [*(sentences[n].text for n in read), *(text for path in paths for text in path)])
         cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
-        qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
+        qualifiers = nearest_qualifiers(sentences, kinds, bearers)
         headings = {path: [cue for text in path for cue in known[text]] for path in paths}
+        told: dict[tuple[int, str], Carried] = {}
+        for n, label in present if self._book else places:
+            stance = judgement.stances[label][n] if label in judgement.stances else None
+            facts = qualifier = None
+            if label in CLAIMS:
+                facts = attributes(cues[n], headings[sentences[n].block.heading_path])
+                qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
+            told[n, label] = Carried(label, stance, facts, qualifier, reported=label in self.settings.labels)
+        hits = self._hits(terms, told, known)
         quoted: dict[int, list[tuple[int, int]]] = {}
         explanations: list[Explanation | None] = [None] * len(places)
         if self.settings.explain:
             explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
         findings: list[Finding] = []
         for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
-            stance = judgement.stances[label][n] if label in judgement.stances else None
+            stance, facts, qualifier = told[n, label].stance, told[n, label].attributes, told[n, label].qualifier
             forward = label_info()[label].forward
-            facts = qualifier = None
-            if label in CLAIMS:
-                facts = attributes(cues[n], headings[sentences[n].block.heading_path])
-                qualifier = qualifiers[n] if stance is None or stance in forward else None
             suggestions: tuple[Suggestion, ...] = ()
             if stance is not None and stance not in forward:
                 pass  # only noted
@@ -161,11 +188,59 @@ class Screener:
                     group=marks[first],
                     attributes=facts,
                     qualifier=qualifier,
+                    rules=tuple(hit.match for hit in hits.get((n, label), ())),
                     suggestions=suggestions,
                     explanation=explanation,
                 )
             )
+        if self._is_whole:
+            alone = [hit for (_, label), found in hits.items() if label is None for hit in found]
+            findings += self._without_label(alone, inputs, sentences, known)
+            findings.sort(key=lambda finding: finding.sentence)  # stable: the labels of a sentence stay in their order
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _hits(
+        self,
+        terms: PageTerms | None,
+        told: Mapping[tuple[int, str], Carried],
+        known: Mapping[str, Sequence[Cue]],
+    ) -> dict[tuple[int, str | None], list[Hit]]:
+        """Return what touches a rule, by sentence and label, None where no label is needed."""
+        found: dict[tuple[int, str | None], list[Hit]] = {}
+        if self._book is not None and terms is not None:
+            carried: dict[int, list[Carried]] = {}
+            for (n, _), entry in told.items():
+                carried.setdefault(n, []).append(entry)
+            for hit in self._book.apply(terms, carried, known):
+                found.setdefault((hit.sentence, hit.label), []).append(hit)
+        return found
+
+    def _without_label(
+        self,
+        hits: Sequence[Hit],
+        inputs: Sequence[SentenceInput],
+        sentences: Sequence[Sentence],
+        known: Mapping[str, Sequence[Cue]],
+    ) -> Iterator[Finding]:
+        """Yield the findings of rules that need no label; the same words again are one claim, whatever the rule."""
+        marks = fingerprints([(hit.match.id, inputs[hit.sentence].text, inputs[hit.sentence].heading) for hit in hits])
+        firsts = first_of_each([tuple(sorted({fold(cue.text) for cue in hit.match.words})) for hit in hits])
+        for hit, mark, first in zip(hits, marks, firsts, strict=True):
+            sentence = sentences[hit.sentence]
+            yield Finding(
+                sentence=hit.sentence,
+                label=None,
+                score=None,
+                fingerprint=mark,
+                cues=_moved(known[sentence.text], sentence.start),
+                stance=None,
+                priority="normal",
+                reason=hit.match.reason,
+                group=marks[first],
+                attributes=None,
+                qualifier=None,
+                rules=(hit.match,),
+            )
 
     def _carried(self, scores: Scores, mode: str) -> npt.NDArray[np.bool_]:
         """Return which labels the sentences carry in a mode: shape (sentences, labels)."""

@@ -8,13 +8,14 @@ page is never obeyed: `carries_directive` tells that it tries.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from mdclaims.config import is_file
 from mdclaims.findings.cleared import ClearedWording, Entry, parse_date, problem_of
 from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
+from mdclaims.findings.rules import rule_of, rules
 from mdclaims.findings.similarity import differences
 from mdclaims.labels import LABELS
 from mdclaims.reading.page import Directive, Page
@@ -55,19 +56,20 @@ _USAGE = "write mdclaims: ok LABEL, reason: ..., until: YYYY-MM-DD"
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a directive asks for: the findings of some labels in some blocks are fine.
+    """What a directive asks for: some findings in some blocks are fine.
 
     Attributes
     ----------
     directive : Directive
-    labels : tuple of str
+    names : tuple of str
+        Of the findings: labels, and ids of rules that need none.
     reason : str
     until : date or None
     owner, reference, evidence : str or None
     """
 
     directive: Directive
-    labels: tuple[str, ...]
+    names: tuple[str, ...]
     reason: str
     until: date | None
     owner: str | None
@@ -75,18 +77,33 @@ class Permission:
     evidence: str | None
 
 
+_CHOICE = f"choose from {', '.join(LABELS)}, or name a rule that needs none, then go on with , reason: ..."
+
+
+def _finding_name(written: str) -> str | None:
+    """Return the label or rule that somebody wrote, in whatever case, or None."""
+    if written.lower() in LABELS:
+        return written.lower()
+    return next((rule.id for rule in rules() if rule.id.casefold() == written.casefold()), None)
+
+
 def parse_directive(directive: Directive) -> Permission | str:
     """Return what a directive asks for, or one line that says what is wrong with it."""
     # The names end where the first field begins; a reason may hold commas.
     pieces = _FIELD.split(directive.text)
-    command, *names = pieces[0].replace(",", " ").split() or [""]
+    command, *written = pieces[0].replace(",", " ").split() or [""]
     if command.lower() != "ok":
         return f"is no directive; {_USAGE}"
-    labels = tuple(dict.fromkeys(name.lower() for name in names))
-    unknown = [name for name in labels if name not in LABELS]
-    if unknown or not labels:
-        what = f"names the unknown label {unknown[0][:60]!r}" if unknown else "names no label"
-        return f"{what}; choose from {', '.join(LABELS)}, then go on with , reason: ..."
+    names: dict[str, None] = {}
+    for name in written:
+        found = _finding_name(name)
+        if found is None:
+            return f"names the unknown label {name[:60]!r}; {_CHOICE}"
+        if found not in LABELS and rule_of(found).needs_label:
+            return f"names {found}, which only touches findings with a label; name their label"
+        names[found] = None
+    if not names:
+        return f"names no label; {_CHOICE}"
     fields: dict[str, str] = {}
     for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
         if name.lower() in fields:
@@ -97,7 +114,7 @@ def parse_directive(directive: Directive) -> Permission | str:
         return f"has no date in until: {fields['until'][:60]!r}; write it as 2027-01-31"
     return Permission(
         directive=directive,
-        labels=labels,
+        names=tuple(names),
         reason=fields.get("reason", ""),
         until=until,
         owner=fields.get("owner") or None,
@@ -136,7 +153,7 @@ def suppress(
     *,
     today: date,
     floors: Mapping[str, float],
-    labels: Sequence[str] = LABELS,
+    names: Collection[str] = LABELS,
     cleared: ClearedWording | None = None,
     file: str | None = None,
 ) -> Outcome:
@@ -149,8 +166,8 @@ def suppress(
         What lasted until a day before is not obeyed.
     floors : mapping of str to float
         The lowest threshold of each label over all modes: below it a sentence never has the label.
-    labels : sequence of str
-        The labels that were asked for; of others nothing is said.
+    names : collection of str
+        What findings can be called in this run, see `Screener.names`; of other labels and rules nothing is said.
     cleared : ClearedWording, optional
     file : str, optional
         How entries of `cleared` name the page.
@@ -170,8 +187,8 @@ def suppress(
     by_block: dict[tuple[int, str], list[Permission]] = {}
     for permission in permissions:
         for block in range(permission.directive.first_block, permission.directive.last_block):
-            for label in permission.labels:
-                by_block.setdefault((block, label), []).append(permission)
+            for name in permission.names:
+                by_block.setdefault((block, name), []).append(permission)
     used: set[Entry] = set()
     refused: set[Entry] = set()
     findings: list[Finding] = []
@@ -185,14 +202,14 @@ def suppress(
             holding = [entry for entry in matching if entry.problem(today) is None]
             used.update(holding)
             found = _by_entry(holding[0]) if holding else None
-        permitted = by_block.get((sentence.block.index, finding.label))
+        permitted = by_block.get((sentence.block.index, finding.name))
         if found is None and permitted:
             found = _by_permission(permitted[0], result.page)
         if found is None and cleared is not None:
-            close = _close(cleared, finding.label, sentence.text, today)
+            close = _close(cleared, finding.name, sentence.text, today)
         findings.append(replace(finding, suppressed=found, close_to=close))
     for permission in permissions:
-        notes += _unused_directive(permission, result, floors, labels)
+        notes += _unused_directive(permission, result, floors, names)
     if cleared is not None:
         used |= _in_other_modes(cleared, result, file, floors)
     notes.sort(key=_line_of)
@@ -210,10 +227,10 @@ def _where(page: Page, directive: Directive) -> str:
 
 def _matching(cleared: ClearedWording, finding: Finding, text: str, file: str | None) -> list[Entry]:
     """Return the entries that clear a finding, if they hold: the one place first, then the equal text."""
-    here = cleared.here.get((file, finding.label, finding.fingerprint), ()) if file is not None else ()
+    here = cleared.here.get((file, finding.name, finding.fingerprint), ()) if file is not None else ()
     # Whoever reads the file must see there what it hides: an entry whose text was changed by hand is for another text.
     exact = [entry for entry in here if fold(entry.text) == fold(text)]
-    return exact + list(cleared.everywhere.get((finding.label, fold(text)), ()))
+    return exact + list(cleared.everywhere.get((finding.name, fold(text)), ()))
 
 
 def _by_entry(entry: Entry) -> Suppression:
@@ -230,8 +247,8 @@ def _by_permission(permission: Permission, page: Page) -> Suppression:
     )  # fmt: skip
 
 
-def _close(cleared: ClearedWording, label: str, text: str, today: date) -> CloseWording | None:
-    found = cleared.nearest(label, text)
+def _close(cleared: ClearedWording, name: str, text: str, today: date) -> CloseWording | None:
+    found = cleared.nearest(name, text)
     if found is None:
         return None
     entry, similarity = found
@@ -247,14 +264,17 @@ def _close(cleared: ClearedWording, label: str, text: str, today: date) -> Close
 
 
 def _unused_directive(
-    permission: Permission, result: PageResult, floors: Mapping[str, float], labels: Sequence[str]
+    permission: Permission, result: PageResult, floors: Mapping[str, float], names: Collection[str]
 ) -> Iterable[Note]:
-    """Yield a note for each label that no sentence of the directive's blocks can have, in any mode."""
+    """Yield a note for each label that no sentence of its blocks can have in any mode, and for each idle rule."""
     blocks = range(permission.directive.first_block, permission.directive.last_block)
-    inside = [entry for entry in result.sentences if entry.sentence.block.index in blocks]
-    for label in permission.labels:
-        if label in labels and not any(entry.scores[label] >= floors[label] for entry in inside):
-            why = f"nothing in its block has the label {label}" if inside else "no text follows it"
+    inside = [n for n, entry in enumerate(result.sentences) if entry.sentence.block.index in blocks]
+    found = {finding.name for finding in result.findings if finding.sentence in inside}
+    for name in permission.names:
+        possible = any(result.sentences[n].scores.get(name, 0.0) >= floors.get(name, 1.1) for n in inside)
+        if name in names and name not in found and not possible:
+            does = "has the label" if name in LABELS else "brings up"
+            why = f"nothing in its block {does} {name}" if inside else "no text follows it"
             yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
 
 
@@ -282,7 +302,7 @@ def entry_notes(
     files: Sequence[str],
     whole: bool,
     today: date,
-    labels: Sequence[str] = LABELS,
+    names: Collection[str] = LABELS,
 ) -> list[Note]:
     """Return what is to be said about the entries of a file of cleared wording after a run.
 
@@ -296,15 +316,15 @@ def entry_notes(
     whole : bool
         Everything in the file's folder was read; else only entries for `files` can be told to do nothing.
     today : date
-    labels : sequence of str
-        The labels that were asked for.
+    names : collection of str
+        What findings can be called in this run, see `Screener.names`.
     """
     used = frozenset[Entry]().union(*(outcome.used for outcome in outcomes))
     refused = frozenset[Entry]().union(*(outcome.refused for outcome in outcomes))
     read = set(files)
     notes: list[Note] = []
     for entry in cleared.entries:
-        if entry.label not in labels:
+        if entry.name not in names:
             continue
         problem = entry.problem(today)
         if problem is not None:

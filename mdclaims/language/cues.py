@@ -12,10 +12,11 @@ import itertools
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ class CueList:
         With alternatives expanded.
     fires, silent : tuple of str
         Sentences in which it must, and must not, find a cue.
+    file : str
+        The shipped file that holds it; "" for any other list.
     """
 
     name: str
@@ -60,6 +63,7 @@ class CueList:
     phrases: tuple[str, ...]
     fires: tuple[str, ...]
     silent: tuple[str, ...]
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,22 @@ def cue_lists() -> tuple[CueList, ...]:
     Raises
     ------
     ValueError
+        See `read_lists`.
+    """
+    folder = files("mdclaims") / "data" / "cues"
+    return read_lists([file for file in folder.iterdir() if file.name.endswith(".toml")])
+
+
+def read_lists(paths: Iterable[Traversable]) -> tuple[CueList, ...]:
+    """Return the lists of these files, sorted by name.
+
+    Raises
+    ------
+    ValueError
         If a list has an unknown key or label, a name twice, or lacks phrases or examples.
     """
     found: dict[str, CueList] = {}
-    folder = files("mdclaims") / "data" / "cues"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".toml"):
-            continue
+    for file in sorted(paths, key=lambda entry: entry.name):
         for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
             where = f"{file.name}: [{name}]"
             unknown = set(entry) - _KEYS
@@ -143,6 +156,7 @@ def cue_lists() -> tuple[CueList, ...]:
                 phrases=tuple(phrases),
                 fires=tuple(entry["fires"]),
                 silent=tuple(entry["silent"]),
+                file=file.name,
             )
     return tuple(found[name] for name in sorted(found))
 

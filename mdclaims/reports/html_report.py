@@ -20,7 +20,8 @@ from itertools import groupby
 from jinja2 import Environment, StrictUndefined, Template
 
 from mdclaims.findings.findings import PageResult, fold
-from mdclaims.labels import PRIORITIES, Label, label_info
+from mdclaims.findings.rules import check_line
+from mdclaims.labels import PRIORITIES, Label
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
     CERTAINTY_LINE,
@@ -30,6 +31,7 @@ from mdclaims.reports.report import (
     ORDER_LINE,
     RANK_LINE,
     REGION_WORDS,
+    RULE,
     Claim,
     Reasons,
     Report,
@@ -43,7 +45,9 @@ from mdclaims.reports.report import (
     quoted,
     ranked,
     reasons,
+    rules_used,
     settings_line,
+    shown_label,
     totals_line,
     visible_controls,
 )
@@ -66,7 +70,8 @@ def render_html(report: Report) -> str:
     order = [numbers[id(result)] for result in ranked(report)]
     return template.render(
         report=report,
-        labels=[label_info()[label] for label in report.settings.labels],
+        labels=_labels(report),
+        rules=[(rule, check_line(rule, report.today)) for rule in rules_used(report)],
         counts=_totals(report),
         priorities=_priorities(report),
         priority_words=_PRIORITY_WORDS,
@@ -193,7 +198,7 @@ _PRIORITY_WORDS: dict[str, str] = {"high": "First", "normal": "Then", "info": "F
 
 def _page(number: int, result: PageResult, anchors: Sequence[str], report: Report) -> _PageView:
     page = result.page
-    found = claims(result, report.thresholds)
+    found = claims(result, report.thresholds, today=report.today)
     entries = [_entry(number, claim, result, anchors) for claim in found]
     look = tuple(entry for entry in entries if entry.claim.priority != "info")
     runs = tuple(_runs(number, result, found, anchors))
@@ -218,15 +223,21 @@ def _page(number: int, result: PageResult, anchors: Sequence[str], report: Repor
 
 
 def _anchors(pages: Sequence[PageResult]) -> list[list[str]]:
-    """Return an id for each finding of each page; equal fingerprints on later pages are numbered."""
+    """Return an id for each finding of each page; equal fingerprints on later pages are numbered.
+
+    Findings of one claim in one sentence, of several rules, share theirs.
+    """
     seen: Counter[str] = Counter()
     out: list[list[str]] = []
     for result in pages:
-        out.append([])
+        used: dict[tuple[str, int], str] = {}
         for finding in result.findings:
-            seen[finding.fingerprint] += 1
-            count = seen[finding.fingerprint]
-            out[-1].append(f"f-{finding.fingerprint}" if count == 1 else f"f-{finding.fingerprint}-{count}")
+            if (finding.group, finding.sentence) not in used:
+                seen[finding.fingerprint] += 1
+                count = seen[finding.fingerprint]
+                anchor = f"f-{finding.fingerprint}" if count == 1 else f"f-{finding.fingerprint}-{count}"
+                used[finding.group, finding.sentence] = anchor
+        out.append([used[finding.group, finding.sentence] for finding in result.findings])
     return out
 
 
@@ -243,11 +254,11 @@ def _entry(page: int, claim: Claim, result: PageResult, anchors: Sequence[str]) 
     first: dict[str, int] = {}
     for n in claim.findings:
         first.setdefault(fold(result.sentences[result.findings[n].sentence].sentence.text), n)
-    lead = max(claim.findings, key=lambda n: result.findings[n].score)
+    lead = max(claim.findings, key=lambda n: result.findings[n].score or 0)
     return _Entry(
         id=_claim_anchor(page, claim),
         claim=claim,
-        label=label_info()[claim.label],
+        label=shown_label(claim.label),
         quotes=tuple(_Jump(quoted(quote), anchors[n]) for quote, n in zip(claim.quotes, first.values(), strict=True)),
         facts=tuple(
             (fact.name, _Jump(fact.text, None if fact.sentence is None else _sentence_anchor(page, fact.sentence)))
@@ -267,8 +278,8 @@ def _rows(result: PageResult, found: Sequence[Claim], anchors: Sequence[str]) ->
             number=numbers[n],
             anchor=anchor,
             quote=one_line(sentence.text[:_QUOTED] + ("…" if len(sentence.text) > _QUOTED else "")),
-            label=finding.label,
-            score=f"{percent(finding.score)}\N{NO-BREAK SPACE}%",
+            label=finding.name,
+            score="" if finding.score is None else f"{percent(finding.score)}\N{NO-BREAK SPACE}%",
             selector=one_line(sentence.block.selector or ""),
             fingerprint=finding.fingerprint,
         )
@@ -278,12 +289,12 @@ def _runs(page: int, result: PageResult, found: Sequence[Claim], anchors: Sequen
     """Yield the whole text of the page in reading order."""
     marks: dict[int, list[_Mark]] = {}
     for claim in found:  # in the order of what to read first, so that the first mark of a sentence gives its colour
-        for n in claim.findings:
+        for n in {result.findings[n].sentence: n for n in claim.findings}.values():
             mark = _Mark(
                 anchor=anchors[n],
                 claim=_claim_anchor(page, claim),
                 number=claim.number,
-                label=label_info()[claim.label],
+                label=shown_label(claim.label),
                 priority=claim.priority,
             )
             marks.setdefault(result.findings[n].sentence, []).append(mark)
@@ -319,12 +330,19 @@ def _pieces(
         yield block, _Piece(kind=block.kind, level=block.level or 2, words=tuple(words))
 
 
+def _labels(report: Report) -> list[Label]:
+    """Return what can be filtered by: the labels asked for, and rules where a jurisdiction was chosen."""
+    return [*map(shown_label, report.settings.labels), *([RULE] if report.settings.jurisdictions else [])]
+
+
 def _totals(report: Report) -> dict[str, int]:
     """Return the number of claims of each label on all pages."""
     totals: Counter[str] = Counter()
     for result in report.pages:
-        totals.update(label for label, _ in {(finding.label, finding.group) for finding in result.findings})
-    return {label: totals[label] for label in report.settings.labels}
+        totals.update(
+            label for label, _ in {(shown_label(finding.label).name, finding.group) for finding in result.findings}
+        )
+    return {label.name: totals[label.name] for label in _labels(report)}
 
 
 def _priorities(report: Report) -> dict[str, int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from mdclaims.findings.findings import CloseWording, Finding, PageResult, ScoredSentence, Suppression
+from mdclaims.findings.rules import Rule, check_line, is_stale, rule_of
 from mdclaims.reading.page import Page
-from mdclaims.reports.report import Report, by_label, by_priority
+from mdclaims.reports.report import Report, by_label, by_priority, rules_used
 
 SCHEMA_VERSION = 1
 _CONTROLS = re.compile("[\x7f-\x9f]")
@@ -25,13 +27,31 @@ def report_data(report: Report) -> dict[str, Any]:
             "mode": report.settings.mode,
             "thresholds": report.thresholds,
             "labels": list(report.settings.labels),
-            "jurisdictions": [],
+            "jurisdictions": list(report.settings.jurisdictions),
             "skip_hidden": report.skip_hidden,
             "config": list(report.configs),
         },
         "pages": [_page(result, report) for result in report.pages],
+        "rules": [rule_data(rule, report.today) for rule in rules_used(report)],
         "errors": [{"source": error.source, "error": error.error} for error in report.errors],
         "notes": [asdict(note) for note in report.notes],
+    }
+
+
+def rule_data(rule: Rule, today: date) -> dict[str, Any]:
+    """Return a rule as JSON data; `today` tells whether it was last checked long ago."""
+    return {
+        "id": rule.id,
+        "jurisdiction": rule.jurisdiction,
+        "title": rule.title,
+        "scope": list(rule.scope),
+        "citation": rule.citation,
+        "address": rule.address,
+        "checked": rule.checked.isoformat(),
+        "stale": is_stale(rule, today),
+        "verified": rule.verified,
+        "note": rule.note,
+        "check": rule.check,
     }
 
 
@@ -59,7 +79,7 @@ def _page(result: PageResult, report: Report) -> dict[str, Any]:
         "notes": list(page.notes),
         "text": page.text,
         "sentences": [_sentence(entry, page) for entry in result.sentences],
-        "findings": [_finding(finding) for finding in result.findings],
+        "findings": [_finding(finding, report.today) for finding in result.findings],
         "summary": {
             "sentences": len(result.sentences),
             "findings": len(result.findings),
@@ -96,19 +116,26 @@ def _sentence(entry: ScoredSentence, page: Page) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, today: date) -> dict[str, Any]:
     return {
         "sentence": finding.sentence,
         "label": finding.label,
-        "score": round(finding.score, 4),
+        "score": None if finding.score is None else round(finding.score, 4),
         "stance": finding.stance,
         "priority": finding.priority,
         "reason": finding.reason,
         "group": finding.group,
         "fingerprint": finding.fingerprint,
         "attributes": _attributes(finding),
-        "cues": [{"name": cue.name, "start": cue.start, "end": cue.end, "text": cue.text} for cue in finding.cues],
-        "rules": [],
+        "cues": [asdict(cue) for cue in finding.cues],
+        "rules": [
+            {
+                **asdict(match),
+                "words": [asdict(cue) for cue in match.words],
+                "text": check_line(rule_of(match.id), today),
+            }
+            for match in finding.rules
+        ],
         "suggestions": [asdict(suggestion) for suggestion in finding.suggestions],
         "qualifier": asdict(finding.qualifier) if finding.qualifier else None,
         "suppressed": _suppressed(finding.suppressed),

@@ -13,18 +13,20 @@ from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from mdclaims.findings.findings import Finding, PageResult
-from mdclaims.labels import PRIORITIES, label_info
+from mdclaims.labels import PRIORITIES
 from mdclaims.reading.positions import SourcePositions
 from mdclaims.reports.report import (
     InputError,
     Report,
-    certainty,
+    certainty_of,
     distance,
     heading_words,
     one_line,
     place_words,
     quote_words,
+    rule_lines,
     settings_line,
+    shown_label,
     suppression_words,
     visible_controls,
 )
@@ -88,21 +90,22 @@ def _test(
     """Return the test of one claim; `used` are the names that are taken."""
     first = min(members, key=lambda finding: (finding.suppressed is not None, PRIORITIES.index(finding.priority)))
     sentence = result.sentences[first.sentence].sentence
-    name = _clean(f"{label_info()[first.label].display}: {quote_words(sentence, _NAME_QUOTE)}")
+    name = _clean(f"{shown_label(first.label).display}: {quote_words(sentence, _NAME_QUOTE)}")
     used[name] += 1
     # Systems follow a test by class and name. Jenkins takes what stands before the last full stop for the package,
     # so that the inputs are its packages and the labels its classes.
     test = ET.Element(
         "testcase",
         {
-            "classname": _clean(f"{result.page.source}.{first.label}"),
+            "classname": _clean(f"{result.page.source}.{shown_label(first.label).name}"),
             "name": name if used[name] == 1 else f"{name} ({used[name]})",
         },
     )
     lines = [line for finding in members for line in _lines(finding, result, report, positions)]
     told = _clean("\n".join(lines))
     if first.priority in FAILING and first.suppressed is None:
-        failure = ET.SubElement(test, "failure", {"type": first.priority, "message": _clean(first.reason)})
+        message = "; ".join([first.reason, *rule_lines(members, report.today)])
+        failure = ET.SubElement(test, "failure", {"type": first.priority, "message": _clean(message)})
         failure.text = told
     else:
         ET.SubElement(test, "system-out").text = told
@@ -118,7 +121,11 @@ def _lines(finding: Finding, result: PageResult, report: Report, positions: Sour
     yield f"  {finding.priority}: {finding.reason}"
     if finding.suppressed is not None:
         yield f"  not counted: {one_line(suppression_words(finding.suppressed))}"
-    yield f"  certainty: {certainty(finding.score, report.thresholds[finding.label])}"
+    for check in rule_lines([finding], report.today):
+        yield f"  {check}"
+    sure = certainty_of(finding, report.thresholds)
+    if sure is not None:
+        yield f"  certainty: {sure}"
     yield f"  place: {place_words(sentence)}" + (f", under “{headings}”" if headings else "")
     if finding.qualifier is not None:
         qualifier = finding.qualifier

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import groupby
 
-from mdclaims.config import Settings
+from mdclaims.config import JURISDICTIONS, Settings
 from mdclaims.findings.cleared import BASELINE_REASON
 from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
 from mdclaims.findings.qualifiers import Qualifier
+from mdclaims.findings.rules import Rule, check_line, rule_of, rules_of
 from mdclaims.findings.stance import CLAIMS, CLEAR, UNQUALIFIED
 from mdclaims.findings.suppressions import Note
 from mdclaims.findings.wording import Suggestion
-from mdclaims.labels import PRIORITIES, label_info
+from mdclaims.labels import PRIORITIES, Label, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.positions import SourcePositions
 from mdclaims.reports.controls import one_line as one_line
@@ -25,6 +27,24 @@ MODE_WORDS: dict[str, str] = {
     "edit": "edit (few false alarms)",
     "screen": "screen (few missed statements)",
 }
+
+RULE = Label(
+    name="rule",
+    display="Rule to check",
+    meaning="Touches a provision of a chosen jurisdiction that needs no label.",
+    colour="cyan",
+    stances={},
+    forward=(),
+)
+"""How a finding without a label is shown: as if that were a label."""
+
+
+def shown_label(label: str | None) -> Label:
+    """Return how a finding's label is shown, or a finding without one."""
+    return RULE if label is None else label_info()[label]
+
+
+_NONE_CHOSEN = "none chosen (--jurisdiction shows provisions)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,8 @@ class Report:
     thresholds : dict of str to float
     pages : tuple of PageResult
     errors : tuple of InputError
+    today : date
+        Tells which rules were last checked long ago.
     skip_hidden : bool
         Text that is not shown at first was left without labels.
     notes : tuple of Note
@@ -70,6 +92,7 @@ class Report:
     thresholds: dict[str, float]
     pages: tuple[PageResult, ...]
     errors: tuple[InputError, ...]
+    today: date
     skip_hidden: bool = False
     notes: tuple[Note, ...] = ()
     configs: tuple[str, ...] = ()
@@ -172,7 +195,23 @@ def change_words(result: PageResult, sentence: int) -> str | None:
 
 def settings_line(settings: Settings) -> str:
     """Return the first line of every report: mode and jurisdictions in plain words."""
-    return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: none chosen, so no provisions are shown."
+    named = ", ".join(JURISDICTIONS[name] for name in settings.jurisdictions)
+    return f"Mode: {MODE_WORDS[settings.mode]}. Jurisdictions: {named or _NONE_CHOSEN}."
+
+
+# --- provisions ---------------------------------------------------------------------------------------------------
+
+
+def rule_lines(findings: Sequence[Finding], today: date) -> tuple[str, ...]:
+    """Return each provision that findings may touch, once: "possible: check CAP Code 12.1 (UK-CAP-12.1)"."""
+    ids = dict.fromkeys(match.id for finding in findings for match in finding.rules)
+    return tuple(f"{check_line(rule_of(name), today)} ({name})" for name in ids)
+
+
+def rules_used(report: Report) -> tuple[Rule, ...]:
+    """Return the rules that the report names, in the order of all rules."""
+    ids = {match.id for page in report.pages for finding in page.findings for match in finding.rules}
+    return tuple(rule for rule in rules_of(report.settings.jurisdictions) if rule.id in ids)
 
 
 # --- results in a sentence ----------------------------------------------------------------------------------------
@@ -191,7 +230,7 @@ def by_priority(result: PageResult) -> dict[str, int]:
 
 def by_label(result: PageResult, labels: Sequence[str]) -> dict[str, int]:
     """Return the number of findings of each label."""
-    counts = Counter(finding.label for finding in result.findings)
+    counts = Counter(finding.name for finding in result.findings)
     return {label: counts[label] for label in labels}
 
 
@@ -273,6 +312,8 @@ def _lower_first(text: str) -> str:
 FIRST_SHOWN = 5
 """So many claims are shown before the text of a page."""
 
+EXPLAIN_LINE = "mdclaims explain ID says what to check and what brings a rule up."
+
 ORDER_LINE = "Order: strong claims that nothing qualifies, and words that demean; then the surest; metadata last."
 
 CERTAINTIES: tuple[str, ...] = ("clear", "likely", "borderline")
@@ -305,6 +346,13 @@ def certainty(score: float, threshold: float) -> str:
     if score >= CLEAR:
         return "clear"
     return "borderline" if score < max(threshold + _BORDER, 0.5) else "likely"
+
+
+def certainty_of(finding: Finding, thresholds: Mapping[str, float]) -> str | None:
+    """Return how sure a finding is, see `certainty`; None for one without a label: its words stand there."""
+    if finding.label is None or finding.score is None:
+        return None
+    return certainty(finding.score, thresholds[finding.label])
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,20 +396,23 @@ class Claim:
     ----------
     number : int
         From 1, in the order of what to read first; it names the claim throughout a report.
-    label, priority : str
+    label : str or None
+        None if it is there for rules that need no label.
+    priority : str
     lead : str or None
         What the quotes cannot stand without, being several items or few words: "Under “What it treats”", or the place
         where no heading stands above.
     quotes : tuple of str
         Its words; several if it is a list of items, each different text once.
-    score : float
-        The highest of its findings.
-    certainty : str
-        One of `CERTAINTIES`.
+    score : float or None
+        The highest of its findings; None without a label.
+    certainty : str or None
+        One of `CERTAINTIES`; None without a label.
     also : tuple of str
         Display names of the other labels that its sentences carry.
     facts : tuple of Fact
-        Why a person should look, what qualifies it, and what to write instead or to ask: one line each.
+        Why a person should look, what qualifies it, which provisions it may touch, and what to write instead or to
+        ask: one line each.
     places : tuple of Place
     only_in_metadata : bool
         No reader of the page itself sees it.
@@ -370,12 +421,12 @@ class Claim:
     """
 
     number: int
-    label: str
+    label: str | None
     priority: str
     lead: str | None
     quotes: tuple[str, ...]
-    score: float
-    certainty: str
+    score: float | None
+    certainty: str | None
     also: tuple[str, ...]
     facts: tuple[Fact, ...]
     places: tuple[Place, ...]
@@ -386,24 +437,25 @@ class Claim:
     def said(self) -> str:
         """The label and how sure it is, in words: "Says it works: clear"."""
         also = "".join(f"; also {_lower_first(name)}" for name in self.also)
-        return f"{label_info()[self.label].display}: {self.certainty}{also}"
+        sure = f": {self.certainty}" if self.certainty else ""
+        return f"{shown_label(self.label).display}{sure}{also}"
 
 
-def claims(result: PageResult, thresholds: Mapping[str, float]) -> tuple[Claim, ...]:
+def claims(result: PageResult, thresholds: Mapping[str, float], *, today: date) -> tuple[Claim, ...]:
     """Return the claims of a page in the order of what to read first: one for each group of findings.
 
-    High before normal before info; then clear before likely before borderline; then as they stand on the page, those
-    that stand only in the metadata last.
+    High before normal before info; then clear and what needs no label before likely before borderline; then as they
+    stand on the page, those that stand only in the metadata last.
     """
     members: dict[str, list[int]] = {}
     for n, finding in enumerate(result.findings):
         members.setdefault(finding.group, []).append(n)
     positions = None if result.page.source_text is None else SourcePositions(result.page.source_text)
-    made = [_claim(result, numbers, thresholds, positions) for numbers in members.values()]
+    made = [_claim(result, numbers, thresholds, positions, today) for numbers in members.values()]
     made.sort(
         key=lambda claim: (
             PRIORITIES.index(claim.priority),
-            CERTAINTIES.index(claim.certainty),
+            CERTAINTIES.index(claim.certainty or "clear"),
             claim.only_in_metadata,
             claim.findings[0],
         )
@@ -412,7 +464,11 @@ def claims(result: PageResult, thresholds: Mapping[str, float]) -> tuple[Claim, 
 
 
 def _claim(
-    result: PageResult, numbers: Sequence[int], thresholds: Mapping[str, float], positions: SourcePositions | None
+    result: PageResult,
+    numbers: Sequence[int],
+    thresholds: Mapping[str, float],
+    positions: SourcePositions | None,
+    today: date,
 ) -> Claim:
     findings = [result.findings[n] for n in numbers]
     entries = [result.sentences[finding.sentence] for finding in findings]
@@ -422,9 +478,11 @@ def _claim(
     path = entries[0].sentence.block.heading_path
     needed = len(quotes) > 1 or len(next(iter(quotes.values())).split()) < _SHORT
     # The findings of a group can differ; the one that is most urgent, then surest, speaks for it.
-    lead = min(findings, key=lambda finding: (PRIORITIES.index(finding.priority), -finding.score))
-    score = max(finding.score for finding in findings)
-    places = _places(result, numbers, positions, told=path[-1] if needed and path else None)
+    lead = min(findings, key=lambda finding: (PRIORITIES.index(finding.priority), -(finding.score or 0)))
+    surest = max(findings, key=lambda finding: finding.score or 0)
+    # Several rules can touch the same sentence.
+    spots = list({result.findings[n].sentence: n for n in reversed(numbers)}.values())[::-1]
+    places = _places(result, spots, positions, told=path[-1] if needed and path else None)
     lead_words = f"Under {quoted(one_line(path[-1]))}" if path else places[0].words.capitalize()
     others = {label for entry in entries for label in entry.labels} - {lead.label}
     return Claim(
@@ -433,17 +491,17 @@ def _claim(
         priority=lead.priority,
         lead=lead_words if needed else None,
         quotes=tuple(quotes.values()),
-        score=score,
-        certainty=certainty(score, thresholds[lead.label]),
+        score=surest.score,
+        certainty=certainty_of(surest, thresholds),
         also=tuple(info.display for label, info in label_info().items() if label in others),
-        facts=_facts(result, lead),
+        facts=_facts(result, lead, rule_lines(findings, today)),
         places=places,
         only_in_metadata=all(entry.sentence.block.region == "metadata" for entry in entries),
         findings=tuple(numbers),
     )
 
 
-def _facts(result: PageResult, finding: Finding) -> tuple[Fact, ...]:
+def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[Fact, ...]:
     why = finding.reason.removesuffix(f", {UNQUALIFIED}")
     if finding.attributes and _is_forward(finding):
         text = fold(result.sentences[finding.sentence].sentence.text)
@@ -452,6 +510,7 @@ def _facts(result: PageResult, finding: Finding) -> tuple[Fact, ...]:
     facts = [Fact("Why", one_line(why))]
     if finding.label in CLAIMS and _is_forward(finding):
         facts.append(_beside(result, finding))
+    facts += [Fact("Check", line) for line in rules]
     facts += [_advice(suggestion) for suggestion in finding.suggestions]
     before = change_words(result, finding.sentence)
     if before is not None:
@@ -473,7 +532,7 @@ def _advice(suggestion: Suggestion) -> Fact:
 
 
 def _is_forward(finding: Finding) -> bool:
-    return finding.stance is None or finding.stance in label_info()[finding.label].forward
+    return finding.stance is None or finding.stance in shown_label(finding.label).forward
 
 
 def _beside(result: PageResult, finding: Finding) -> Fact:

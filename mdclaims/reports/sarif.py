@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.findings.rules import Rule, check_line
 from mdclaims.labels import LABELS, Label, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading import format_of
@@ -21,12 +23,15 @@ from mdclaims.reading.positions import LINE_ENDS, SourcePositions
 from mdclaims.reports.json_report import json_text
 from mdclaims.reports.report import (
     Report,
-    certainty,
+    certainty_of,
     distance,
     heading_words,
     one_line,
     place_words,
     quote_words,
+    rule_lines,
+    rules_used,
+    shown_label,
     suppression_words,
 )
 
@@ -49,6 +54,7 @@ _NOTIFICATIONS: dict[str, tuple[str, str]] = {
     _NOTE: ("note", "Something to know about how an input was read."),
 }
 _BASE = "%SRCROOT%"
+_TAXONOMY = "provisions"
 # Messages stay below the 1,024 characters that GitHub allows for descriptions.
 _QUOTE_SHOWN = 300
 _MEDIA_TYPES = {
@@ -81,15 +87,17 @@ def sarif_data(report: Report, *, base: Path | None = None) -> dict[str, Any]:
 
 def _run(report: Report, base: Path | None) -> dict[str, Any]:
     addresses = [_address(result.page.source, base) for result in report.pages]
+    used = rules_used(report)
     return {
-        "tool": {"driver": _driver(report)},
+        "tool": {"driver": _driver(report, used)},
+        **({"taxonomies": [_taxonomy(report, used)]} if used else {}),
         "invocations": [_invocation(report, base)],
         "originalUriBaseIds": {_BASE: {"description": {"text": "The folder that mdclaims ran in."}}},
         "artifacts": [_artifact(result.page, address) for result, address in zip(report.pages, addresses, strict=True)],
         "results": [
             entry
             for index, (result, address) in enumerate(zip(report.pages, addresses, strict=True))
-            for entry in _PageResults(result, {**address, "index": index}, report).all()
+            for entry in _PageResults(result, {**address, "index": index}, report, used).all()
         ],
         "columnKind": "utf16CodeUnits",
         "newlineSequences": list(LINE_ENDS),
@@ -97,7 +105,7 @@ def _run(report: Report, base: Path | None) -> dict[str, Any]:
             "mode": report.settings.mode,
             "labels": list(report.settings.labels),
             "thresholds": report.thresholds,
-            "jurisdictions": [],
+            "jurisdictions": list(report.settings.jurisdictions),
             "skipHidden": report.skip_hidden,
             "model": {"name": report.model_name, "version": report.model_version, "sha256": report.model_sha256},
         },
@@ -107,11 +115,14 @@ def _run(report: Report, base: Path | None) -> dict[str, Any]:
 # --- the tool ---------------------------------------------------------------------------------------------------
 
 
-def _driver(report: Report) -> dict[str, Any]:
+def _driver(report: Report, used: Sequence[Rule]) -> dict[str, Any]:
     driver: dict[str, Any] = {"name": "mdclaims", "version": report.tool_version}
     if re.fullmatch(r"\d+\.\d+\.\d+", report.tool_version):
         driver["semanticVersion"] = report.tool_version
-    driver["rules"] = [_rule(label_info()[name]) for name in LABELS]
+    alone = _without_label(used)
+    driver["rules"] = [*(_label(label_info()[name]) for name in LABELS), *(_provision(rule, report) for rule in alone)]
+    if used:
+        driver["supportedTaxonomies"] = [{"name": _TAXONOMY, "index": 0}]
     driver["notifications"] = [
         {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
         for name, (level, text) in _NOTIFICATIONS.items()
@@ -119,7 +130,35 @@ def _driver(report: Report) -> dict[str, Any]:
     return driver
 
 
-def _rule(label: Label) -> dict[str, Any]:
+def _without_label(used: Sequence[Rule]) -> list[Rule]:
+    """Return the rules whose findings need no label: SARIF wants a rule behind every result."""
+    return [rule for rule in used if not rule.needs_label]
+
+
+def _taxonomy(report: Report, used: Sequence[Rule]) -> dict[str, Any]:
+    """Return the provisions that results may touch as a classification beside the labels (3.14.8)."""
+    return {
+        "name": _TAXONOMY,
+        "version": report.tool_version,
+        "organization": "mdclaims",
+        "shortDescription": {"text": "Provisions that a sentence may touch: something to check, no verdict."},
+        "isComprehensive": False,
+        "taxa": [_provision(rule, report) for rule in used],
+    }
+
+
+def _provision(rule: Rule, report: Report) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": _literal(f"{rule.check} {_capital(check_line(rule, report.today))}.")},
+        "helpUri": rule.address,
+        "help": {"text": _literal(f"{rule.check} {rule.note}".rstrip())},
+        "defaultConfiguration": {"level": "note"},
+    }
+
+
+def _label(label: Label) -> dict[str, Any]:
     stances = [
         f"{name}: {clause}{'' if name in label.forward else ' (for information)'}"
         for name, clause in label.stances.items()
@@ -232,12 +271,16 @@ class _PageResults:
     address : dict
         The artifactLocation of the page.
     report : Report
+    used : sequence of Rule
+        The rules that the report names, in the order of the taxonomy.
     """
 
-    def __init__(self, result: PageResult, address: dict[str, Any], report: Report) -> None:
+    def __init__(self, result: PageResult, address: dict[str, Any], report: Report, used: Sequence[Rule]) -> None:
         self._result = result
         self._address = address
         self._report = report
+        self._taxa = {rule.id: index for index, rule in enumerate(used)}
+        self._rules = {name: n for n, name in enumerate((*LABELS, *(rule.id for rule in _without_label(used))))}
         text = result.page.source_text
         self._positions = None if text is None or not result.findings else SourcePositions(text)
 
@@ -248,19 +291,28 @@ class _PageResults:
     def _one(self, finding: Finding) -> dict[str, Any]:
         sentence = self._result.sentences[finding.sentence].sentence
         kind, level = _KINDS[finding.priority]
-        sure = certainty(finding.score, self._report.thresholds[finding.label])
-        said = f"{label_info()[finding.label].display}: {one_line(finding.reason)}."
-        said = _literal(f"{said} {quote_words(sentence, _QUOTE_SHOWN)} Certainty: {sure}.")
+        sure = certainty_of(finding, self._report.thresholds)
+        said = (
+            f"{shown_label(finding.label).display}: {one_line(finding.reason)}. {quote_words(sentence, _QUOTE_SHOWN)}"
+        )
+        said += f" Certainty: {sure}." if sure else ""
+        lines = rule_lines([finding], self._report.today)
+        said += f" {_capital('; '.join(lines))}." if lines else ""
         entry: dict[str, Any] = {
-            "ruleId": finding.label,
-            "ruleIndex": LABELS.index(finding.label),
+            "ruleId": finding.name,
+            "ruleIndex": self._rules[finding.name],
             "kind": kind,
             "level": level,
-            "message": {"text": said},
+            "message": {"text": _literal(said)},
             "locations": [self._location(sentence)],
             "partialFingerprints": {FINGERPRINT: finding.fingerprint, _GITHUB_FINGERPRINT: finding.fingerprint},
-            "properties": _properties(finding, sentence, sure),
+            "properties": _properties(finding, sentence, sure, lines),
         }
+        if finding.rules:
+            entry["taxa"] = [
+                {"id": match.id, "index": self._taxa[match.id], "toolComponent": {"name": _TAXONOMY, "index": 0}}
+                for match in finding.rules
+            ]
         if finding.suppressed is not None:
             kind = "inSource" if finding.suppressed.kind == "inline" else "external"
             entry["suppressions"] = [{"kind": kind, "justification": one_line(suppression_words(finding.suppressed))}]
@@ -311,14 +363,15 @@ def _logical(sentence: Sentence) -> list[dict[str, Any]]:
     return found
 
 
-def _properties(finding: Finding, sentence: Sentence, sure: str) -> dict[str, Any]:
+def _properties(finding: Finding, sentence: Sentence, sure: str | None, checks: Sequence[str]) -> dict[str, Any]:
     facts = finding.attributes
     return {
         "priority": finding.priority,
         "certainty": sure,
-        "score": round(finding.score, 4),
+        "score": None if finding.score is None else round(finding.score, 4),
         "stance": finding.stance,
         "reason": finding.reason,
+        "check": list(checks),
         "group": finding.group,
         "sentence": sentence.text,
         "start": sentence.start,
@@ -328,6 +381,10 @@ def _properties(finding: Finding, sentence: Sentence, sure: str) -> dict[str, An
         "treatments": list(facts.treatments) if facts else [],
         "conditions": list(facts.conditions) if facts else [],
     }
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _literal(text: str) -> str:

@@ -12,16 +12,23 @@ import re
 from collections.abc import Iterator
 
 from mdclaims.findings.findings import Finding, PageResult
-from mdclaims.labels import label_info
 from mdclaims.reading.positions import SourcePositions
-from mdclaims.reports.report import Report, certainty, heading_words, suppression_words, visible_controls
+from mdclaims.reports.report import (
+    Report,
+    certainty_of,
+    heading_words,
+    rule_lines,
+    shown_label,
+    suppression_words,
+    visible_controls,
+)
 
 COLUMNS: dict[str, str] = {
     "record": "`finding`; `no finding` for an input that was read and has none; `not read` for one that could not be.",
     "source": "Path or name of the input.",
     "title": "The document's title.",
     "priority": "`high`, `normal` or `info`: what to look at first.",
-    "label": "The label.",
+    "label": "The label; empty if the finding is there for a rule that needs none.",
     "display_name": "The label in words.",
     "stance": "What the sentence does with its label; empty if the model tells none.",
     "certainty": "`clear`, `likely` or `borderline`: how sure it is that the sentence is such a statement.",
@@ -50,6 +57,8 @@ COLUMNS: dict[str, str] = {
     "mode": "Whose thresholds decided.",
     "notes": "What to know about how the input was read, joined by `; `.",
     "error": "Why it could not be read, and what to do next.",
+    "check": "Provisions that it may touch, with the ids of their rules, joined by `; `.",
+    "jurisdictions": "Whose rules were applied, joined by `; `.",
 }
 """Every column and what it holds, in order. Columns are only ever added, at the end."""
 
@@ -80,7 +89,12 @@ def harmless(cell: str) -> str:
 
 
 def _rows(report: Report) -> Iterator[dict[str, str]]:
-    run = {"tool_version": report.tool_version, "model_version": report.model_version, "mode": report.settings.mode}
+    run = {
+        "tool_version": report.tool_version,
+        "model_version": report.model_version,
+        "mode": report.settings.mode,
+        "jurisdictions": "; ".join(report.settings.jurisdictions),
+    }
     for result in report.pages:
         page = {
             "source": result.page.source,
@@ -105,11 +119,11 @@ def _finding(finding: Finding, result: PageResult, report: Report, positions: So
     span = result.page.source_span(sentence.start, sentence.end)
     row = {
         "priority": finding.priority,
-        "label": finding.label,
-        "display_name": label_info()[finding.label].display,
+        "label": finding.label or "",
+        "display_name": shown_label(finding.label).display,
         "stance": finding.stance or "",
-        "certainty": certainty(finding.score, report.thresholds[finding.label]),
-        "score": f"{finding.score:.4f}",
+        "certainty": certainty_of(finding, report.thresholds) or "",
+        "score": "" if finding.score is None else f"{finding.score:.4f}",
         "reason": finding.reason,
         "sentence": sentence.text,
         "heading_path": heading_words(sentence),
@@ -123,6 +137,7 @@ def _finding(finding: Finding, result: PageResult, report: Report, positions: So
         "group": finding.group,
         "not_counted": suppression_words(finding.suppressed) if finding.suppressed else "",
         "fingerprint": finding.fingerprint,
+        "check": "; ".join(rule_lines([finding], report.today)),
     }
     if finding.attributes is not None:
         row["treatments"] = "; ".join(finding.attributes.treatments)

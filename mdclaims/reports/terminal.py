@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mdclaims.findings.findings import Finding, PageResult
-from mdclaims.labels import label_info
 from mdclaims.reading.page import Block
 from mdclaims.reports.report import (
     CERTAINTY_LINE,
+    EXPLAIN_LINE,
     FIRST_SHOWN,
     HIDDEN_WORDS,
     ORDER_LINE,
@@ -36,6 +36,7 @@ from mdclaims.reports.report import (
     ranked,
     reasons,
     settings_line,
+    shown_label,
     totals_line,
     visible_controls,
 )
@@ -126,7 +127,7 @@ def _page(result: PageResult, report: Report, *, narrow: bool, everything: bool)
         title.append(f"  {one_line(result.page.title)}", style="not bold dim")
     parts: list[RenderableType] = [title]
     parts += [Text(f"note: {visible_controls(note)}", style="dim") for note in result.page.notes]
-    found = claims(result, report.thresholds)
+    found = claims(result, report.thresholds, today=report.today)
     result_line = Text(headline(by_priority(result)), style="bold")
     parts += [Text(), result_line]
     parts += [Text(line) for line in context_lines(result, found, report.settings.labels)]
@@ -140,6 +141,8 @@ def _page(result: PageResult, report: Report, *, narrow: bool, everything: bool)
     left_out = _left_out(len(marked) - len(listed), len(found) - len(marked))
     if alone and listed:
         parts += [Text(), Text(CERTAINTY_LINE, style="dim")]
+        if any(finding.rules for finding in result.findings):
+            parts.append(Text(EXPLAIN_LINE, style="dim"))
     if left_out:
         parts += [*([] if alone and listed else [Text()]), Text(left_out, style="dim")]
     if not alone and not marked:
@@ -163,13 +166,10 @@ def _left_out(more: int, info: int) -> str:
 
 def _entry(claim: Claim, result: PageResult, *, narrow: bool) -> RenderableType:
     """Return one claim: its quote, its label, why, what stands beside it, where."""
-    label = label_info()[claim.label]
+    label = shown_label(claim.label)
     number = f"{claim.number:>2}  "
-    score = (
-        f" ({percent(claim.score)} %)"
-        if any(result.findings[n].explanation is not None for n in claim.findings)
-        else ""
-    )
+    explained = any(result.findings[n].explanation is not None for n in claim.findings)
+    score = f" ({percent(claim.score)} %)" if explained and claim.score is not None else ""
     said = Text.assemble((label.display, label.colour), claim.said.removeprefix(label.display), score)
     if claim.priority != "normal":
         said.append(" · first" if claim.priority == "high" else " · for information", style="bold")
@@ -250,8 +250,8 @@ def _rows(result: PageResult, marked: Iterable[Claim], *, narrow: bool) -> Itera
     """Yield the rows of the text; where another page of a PDF begins, one of its own says so in the margin."""
     marks: dict[int, list[tuple[Claim, Finding]]] = {}
     for claim in marked:
-        for n in claim.findings:
-            marks.setdefault(result.findings[n].sentence, []).append((claim, result.findings[n]))
+        for sentence, finding in {result.findings[n].sentence: result.findings[n] for n in claim.findings}.items():
+            marks.setdefault(sentence, []).append((claim, finding))
     pending: list[str] = []
     last: Block | None = None
     page: int | None = None
@@ -281,11 +281,11 @@ def _why(marks: Iterable[tuple[Claim, Finding]]) -> Text:
     lines = []
     for _, finding in marks:
         found = reasons(finding)
-        if found is None:
+        if found is None or finding.score is None:
             continue
         spoke = ", ".join(f"{name} {weight}" for name, weight in found.speak_for) or "nothing in particular"
         against = ", ".join(f"{name} {weight}" for name, weight in found.speak_against)
-        name = f"{label_info()[finding.label].display}, {percent(finding.score)} %"
+        name = f"{shown_label(finding.label).display}, {percent(finding.score)} %"
         lines.append(Text(f"{name}: for it {spoke}" + (f"; against it {against}" if against else ""), style="dim"))
     return Text("\n").join(lines)
 
@@ -294,7 +294,7 @@ def _margin(marks: Sequence[tuple[Claim, Finding]], *, narrow: bool) -> Text:
     """Return a line for each claim: its number, its label and, below or beside it, what is unusual about it."""
     lines: list[Text] = []
     for claim, _ in marks:
-        label = label_info()[claim.label]
+        label = shown_label(claim.label)
         bar = "│" if claim.priority == "info" else "▌"
         notes = [word for word, holds in _remarks(claim) if holds]
         line = Text.assemble(f"{claim.number} ", (label.display, label.colour))
@@ -312,7 +312,7 @@ def _remarks(claim: Claim) -> tuple[tuple[str, bool], ...]:
 
 def _marked(text: str, block: Block, claim: Claim) -> Text:
     weight = "" if claim.priority == "info" else "bold "
-    return Text(_prefix(block) + text, style=f"{weight}{label_info()[claim.label].colour}")
+    return Text(_prefix(block) + text, style=f"{weight}{shown_label(claim.label).colour}")
 
 
 def _plain(text: str, block: Block) -> Text:
