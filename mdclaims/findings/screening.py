@@ -13,7 +13,7 @@ from mdclaims.config import Settings
 from mdclaims.findings.findings import Finding, PageResult, ScoredSentence, fingerprints, groups
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.stance import CLAIMS, attributes, priority, reason
-from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
+from mdclaims.findings.wording import Suggestion, own_wording, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
 from mdclaims.language.hashing import Lines
@@ -38,7 +38,7 @@ class Screener:
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
-        self._wording = shared_wording()
+        self._wording = own_wording(settings.wording) if settings.wording else shared_wording()
         self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
         self._severities = dict(settings.severities)
 
