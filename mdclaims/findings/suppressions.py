@@ -8,13 +8,18 @@ page is never obeyed: `carries_directive` tells that it tries.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
 
 from mdclaims.config import is_file
 from mdclaims.findings.cleared import ClearedWording, Entry, parse_date, problem_of
-from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, ScoredSentence, Suppression, fold
 from mdclaims.findings.similarity import differences
 from mdclaims.labels import LABELS
 from mdclaims.reading.page import Directive, Page
@@ -167,11 +172,7 @@ def suppress(
             permissions.append(parsed)
         else:
             notes.append(Note(_where(result.page, directive), "expired" if parsed.reason else "no_reason", problem))
-    by_block: dict[tuple[int, str], list[Permission]] = {}
-    for permission in permissions:
-        for block in range(permission.directive.first_block, permission.directive.last_block):
-            for label in permission.labels:
-                by_block.setdefault((block, label), []).append(permission)
+    permitted = _permitted(permissions, len(result.page.blocks))
     used: set[Entry] = set()
     refused: set[Entry] = set()
     findings: list[Finding] = []
@@ -185,14 +186,13 @@ def suppress(
             holding = [entry for entry in matching if entry.problem(today) is None]
             used.update(holding)
             found = _by_entry(holding[0]) if holding else None
-        permitted = by_block.get((sentence.block.index, finding.label))
-        if found is None and permitted:
-            found = _by_permission(permitted[0], result.page)
+        permission_index = permitted[finding.label][sentence.block.index]
+        if found is None and permission_index >= 0:
+            found = _by_permission(permissions[permission_index], result.page)
         if found is None and cleared is not None:
             close = _close(cleared, finding.label, sentence.text, today)
         findings.append(replace(finding, suppressed=found, close_to=close))
-    for permission in permissions:
-        notes += _unused_directive(permission, result, floors, labels)
+    notes += _unused_directives(permissions, result, floors, labels)
     if cleared is not None:
         used |= _in_other_modes(cleared, result, file, floors)
     notes.sort(key=_line_of)
@@ -246,16 +246,38 @@ def _close(cleared: ClearedWording, label: str, text: str, today: date) -> Close
     )
 
 
-def _unused_directive(
-    permission: Permission, result: PageResult, floors: Mapping[str, float], labels: Sequence[str]
-) -> Iterable[Note]:
-    """Yield a note for each label that no sentence of the directive's blocks can have, in any mode."""
-    blocks = range(permission.directive.first_block, permission.directive.last_block)
-    inside = [entry for entry in result.sentences if entry.sentence.block.index in blocks]
-    for label in permission.labels:
-        if label in labels and not any(entry.scores[label] >= floors[label] for entry in inside):
-            why = f"nothing in its block has the label {label}" if inside else "no text follows it"
-            yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
+def _permitted(permissions: Sequence[Permission], blocks: int) -> dict[str, npt.NDArray[np.int32]]:
+    """Return by label the first permission for each block, as its index, -1 for none: shape (blocks,)."""
+    first = {label: np.full(blocks, -1, np.int32) for label in LABELS}
+    for n in range(len(permissions) - 1, -1, -1):
+        for label in permissions[n].labels:
+            first[label][permissions[n].directive.first_block : permissions[n].directive.last_block] = n
+    return first
+
+
+def _unused_directives(
+    permissions: Sequence[Permission], result: PageResult, floors: Mapping[str, float], labels: Sequence[str]
+) -> Iterator[Note]:
+    """Yield a note for each label that no sentence of a directive's blocks can have, in any mode."""
+    # By block how many sentences stand before it, in all and of those that can have a label.
+    before = _sums_before(result, result.sentences)
+    bearing = {
+        label: _sums_before(result, (entry for entry in result.sentences if entry.scores[label] >= floors[label]))
+        for label in LABELS
+    }
+    for permission in permissions:
+        first, last = permission.directive.first_block, permission.directive.last_block
+        for label in permission.labels:
+            if label in labels and bearing[label][first] == bearing[label][last]:
+                inside = before[first] != before[last]
+                why = f"nothing in its block has the label {label}" if inside else "no text follows it"
+                yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
+
+
+def _sums_before(result: PageResult, sentences: Iterable[ScoredSentence]) -> list[int]:
+    """Return for each block, and behind the last, how many of some sentences stand before it."""
+    counts = Counter(entry.sentence.block.index for entry in sentences)
+    return [0, *accumulate(counts[block] for block in range(len(result.page.blocks)))]
 
 
 def _in_other_modes(
