@@ -681,6 +681,21 @@ def test_a_diagram_is_read_once_however_often_it_stands():
     assert len(page.blocks) == MANY
 
 
+def test_a_diagram_that_stands_in_many_notes_is_read_once():
+    words = "".join(f"<a:p><a:r><a:t>Step {n}</a:t></a:r></a:p>" for n in range(100))
+    note = '<w:footnote w:id="{}">' + paragraph(run("See."), DIAGRAM) + "</w:footnote>"
+    rels = f'<Relationship Id="q" Type="{OFFICE}/diagramData" Target="d.xml"/>'
+    page = read(
+        paragraph(*(f'<w:r><w:footnoteReference w:id="{n}"/></w:r>' for n in range(100))),
+        parts=[("n", "footnotes", "n.xml", ("w:footnotes", "".join(note.format(n) for n in range(100))))],
+        extra={
+            "word/d.xml": f"<dgm:dataModel {SPACES}>{words}</dgm:dataModel>",
+            "word/_rels/n.xml.rels": f"<Relationships {PACKAGE}>{rels}</Relationships>",
+        },
+    )
+    assert len(page.blocks) == 200
+
+
 def test_the_words_of_diagrams_and_images_count_for_max_chars():
     words = ("q", "diagramData", "d.xml", ("dgm:dataModel", "<a:p><a:r><a:t>Step one</a:t></a:r></a:p>"))
     for body, parts in ((paragraph(DIAGRAM), [words]), (paragraph(picture("Step one")), [])):

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from helpers import LABELS, stub_screener
@@ -416,6 +417,7 @@ def test_two_own_files_may_not_say_different_things(tmp_path):
         (('silent = ["Our guests', 'silent = ["Our punters'), "'Our punters come.' gets nothing"),
         (("silent =", 'advised = ["Our punters sit."]\nsilent ='), "'Our punters sit.' gets advice alone"),
         (('silent = ["Our guests come."]', 'silent = [" "]'), "' ' gets nothing"),
+        (('silent = ["Our guests come."]', 'silent = ["\u200b"]'), "gets nothing"),
     ],
 )
 def test_the_examples_of_an_own_entry_must_hold(tmp_path, change, message):
@@ -430,6 +432,14 @@ def test_a_file_that_is_not_there_or_not_toml_is_one_clear_error(tmp_path):
         own_wording([tmp_path / "gone.toml"])
     with pytest.raises(UsageError, match=r"wording .*a\.toml is not valid TOML"):
         own(tmp_path, "= 1")
+
+
+def test_the_example_of_the_documentation_holds(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "config.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(# house\.toml\n.*?)```", text, re.DOTALL)
+    names = {entry.name for entry in own(tmp_path, example).wording.entries}
+    assert "our_patients" in names
+    assert "addict" not in names
 
 
 def test_an_error_names_config_and_file(tmp_path, monkeypatch, capsys):

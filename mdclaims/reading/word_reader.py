@@ -655,9 +655,11 @@ def _notes(package: _Package, styles: _Styles, main: _Walk) -> list[_Paragraph]:
         if story is None:
             continue
         notes = {note.get(f"{_W}id"): note for note in story.root}
+        walk = _Walk(styles, story, region="aside", kind="other")
         for name in dict.fromkeys(name for where, name in main.note_references if where == kind):
             if name in notes:
-                paragraphs += _Walk(styles, story, region="aside", kind="other").run(notes[name]).paragraphs
+                walk.run(notes[name])
+        paragraphs += walk.paragraphs
     return paragraphs
 
 
