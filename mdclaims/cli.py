@@ -265,7 +265,7 @@ def _with_options(
 
 def _checker(model: Path | None, trust_model: bool, inputs: list[Path | None], configs: ConfigFinder) -> Checker:
     """Return the checker of all inputs; their configs must agree in what one report states once."""
-    from mdclaims.config import differing_key
+    from mdclaims.config import differing_key, naming
     from mdclaims.findings.checking import Checker
     from mdclaims.findings.screening import load
 
@@ -279,7 +279,8 @@ def _checker(model: Path | None, trust_model: bool, inputs: list[Path | None], c
                 f"{inputs[0] or 'standard input'} ({one}) and {path or 'standard input'} ({other}) differ in {key}, "
                 f"which one report can state only once; check them apart, set it by an option, or pass --config"
             )
-    screener = load(model, trust_model=trust_model, settings=first.settings)
+    with naming(first.path):
+        screener = load(model, trust_model=trust_model, settings=first.settings)
     return Checker(screener, first.settings, configs, today=_today())
 
 

@@ -13,6 +13,7 @@ import reprlib
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,7 @@ JURISDICTIONS: dict[str, str] = {
 CONFIG_NAME = "mdclaims.toml"
 _LARGEST = 2**40
 _LIMIT_KEYS = ("max_bytes", "max_document_bytes", "max_unpacked_bytes", "max_chars", "max_depth")
-KEYS: tuple[str, ...] = ("mode", "labels", "jurisdictions", *_LIMIT_KEYS, "severities", "cues", "exclude")
+KEYS: tuple[str, ...] = ("mode", "labels", "jurisdictions", *_LIMIT_KEYS, "severities", "cues", "wording", "exclude")
 
 # A config is a page of text; whoever writes more has mistaken the file.
 _MOST_BYTES = 1_000_000
@@ -67,6 +68,8 @@ class Settings:
         The user's own priorities: ("label.stance", priority), sorted.
     cues : tuple of Path
         Files with the user's own cue lists: shown, not used by the model.
+    wording : tuple of Path
+        Files with the user's own wording: entries beside those of the package, or in their place.
     """
 
     mode: str = "balanced"
@@ -76,6 +79,7 @@ class Settings:
     explain: bool = False
     severities: tuple[tuple[str, str], ...] = ()
     cues: tuple[Path, ...] = ()
+    wording: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -93,7 +97,7 @@ class Settings:
 
 
 # What may differ between the pages of one report; it states the other settings once, for all of them.
-_BY_PAGE = {"limits", "severities", "cues"}
+_BY_PAGE = {"limits", "severities", "cues", "wording"}
 
 
 def differing_key(one: Settings, other: Settings) -> str | None:
@@ -307,10 +311,17 @@ def load_config(path: Path) -> Config:
     for key in table:
         if key not in KEYS:
             raise UsageError(f"config {path} has the unknown key {_short(key)}; known are {', '.join(KEYS)}")
-    try:
+    with naming(path):
         return Config(settings=_settings(table, path), path=path, exclude=_exclude(table))
+
+
+@contextmanager
+def naming(path: Path | None) -> Iterator[None]:
+    """Let errors about what a config says, or about the files that it names, name the config."""
+    try:
+        yield
     except UsageError as error:
-        raise UsageError(f"config {path}: {error}") from error
+        raise error if path is None else UsageError(f"config {path}: {error}") from error
 
 
 def _tool_table(table: Mapping[str, Any]) -> object:
@@ -336,7 +347,13 @@ def _settings(table: Mapping[str, Any], path: Path) -> Settings:
         limits=replace(Limits(), **limits),
         severities=_severities(table.get("severities", {})),
         cues=tuple(path.parent / name for name in _texts(table, "cues", "files")),
+        wording=tuple(path.parent / name for name in _texts(_listed(table, "wording"), "wording", "files")),
     )
+
+
+def _listed(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a table in which one text under a key is a list of one."""
+    return {**table, key: [table[key]]} if isinstance(table.get(key), str) else table
 
 
 def _texts(table: Mapping[str, Any], key: str, what: str) -> tuple[str, ...]:

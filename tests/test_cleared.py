@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mdclaims.errors import UsageError
 from mdclaims.findings.cleared import BASELINE_REASON, CLEARED_NAME, ClearedFinder, baseline, read_cleared
 from mdclaims.reading import read_bytes
+from mdclaims.reading.page import replace_unencodable
 
 EVERYWHERE = '[[cleared]]\nlabel = "efficacy_claim"\ntext = "It heals."\nscope = "everywhere"\nreason = "x"\n'
 HERE = EVERYWHERE.replace('scope = "everywhere"', 'file = "a.md"\nfingerprint = "0123456789abcdef"')
@@ -130,6 +132,14 @@ def test_a_second_baseline_keeps_what_is_there_and_adds_what_is_new(tmp_path):
         BASELINE_REASON,
     ]
     assert baseline(results(tmp_path, "It [e90] heals.\n\nCall [a90] us.\n"), path) == (second, 0)
+
+
+def test_a_file_whose_name_is_no_utf8_is_found_again(tmp_path):
+    name = os.fsdecode(b"caf\xe9.txt")
+    text, count = baseline(results(tmp_path, "It [e90] heals.\n", replace_unencodable(name)), tmp_path / CLEARED_NAME)
+    assert count == 1
+    cleared = read_cleared(write(tmp_path, text))
+    assert [entry.file for entry in cleared.entries] == [cleared.name_of(tmp_path / name)]
 
 
 def test_a_baseline_cannot_serve_what_lies_outside_its_folder(tmp_path):

@@ -178,6 +178,12 @@ def test_severities_can_be_written_as_toml_likes_it(tmp_path, text):
     assert settings.severities == (("call_to_action.presses", "info"),)
 
 
+@pytest.mark.parametrize("value", ['"house.toml"', '["house.toml"]'])
+def test_wording_is_a_file_or_several(tmp_path, value):
+    settings = load_config(write(tmp_path / "c.toml", f"wording = {value}")).settings
+    assert settings.wording == (tmp_path / "house.toml",)
+
+
 def test_a_stance_goes_before_its_label(tmp_path):
     text = '[severities]\n"call_to_action.presses" = "high"\ncall_to_action = "info"'
     settings = load_config(write(tmp_path / "c.toml", text)).settings
@@ -196,6 +202,8 @@ def test_a_stance_goes_before_its_label(tmp_path):
         ('[severities]\ncall_to_action = "low"', "must be one of high, normal, info, not 'low'"),
         ("[severities]\ncall_to_action = 3", "must be one of high, normal, info, not 3"),
         ("cues = 'a.toml'", "cues must be a list of files"),
+        ("wording = 3", "wording must be a list of files"),
+        ("wording = ['a.toml', 3]", "wording must be a list of files"),
         ("exclude = [3]", "exclude must be a list of paths"),
         ('exclude = ["!"]', "exclude: '!' is no pattern as in a .gitignore"),
         ('exclude = ["a[z-a]"]', "is no pattern as in a .gitignore"),
@@ -310,9 +318,10 @@ def test_every_key_of_the_template_is_true(tmp_path):
     given = {key for key in tomllib.loads(template_with_everything()) if key != "severities"}
     assert given == set(KEYS) - {"severities"}
     for entry in fields(Settings):
-        if entry.name not in {"severities", "cues", "jurisdictions"}:
+        if entry.name not in {"severities", "cues", "wording", "jurisdictions"}:
             assert getattr(config.settings, entry.name) == getattr(default, entry.name), entry.name
     assert config.settings.cues == (tmp_path / "my_cues.toml",)
+    assert config.settings.wording == (tmp_path / "house.toml",)
     assert dict(config.settings.severities) == {
         "call_to_action.presses": "info",
         **{f"stigma_framing.{stance}": "high" for stance in label_info()["stigma_framing"].stances},

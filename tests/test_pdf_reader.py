@@ -1,5 +1,8 @@
 """reading/pdf_reader.py: PDFs made here, whose text must come out in paragraphs, with pages and headings."""
 
+import time
+import tracemalloc
+
 import pypdfium2
 import pytest
 from fpdf import FPDF
@@ -406,3 +409,34 @@ def test_every_word_is_found_exactly_once(paragraphs):
     page = read(pdf)
     assert sorted(page.text.split()) == sorted(" ".join(text for text, *_ in paragraphs).split())
     assert [block.page for block in page.blocks] == sorted(block.page for block in page.blocks)
+
+
+# --- no file takes long -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["and some more words", "Some more words.", "and some more wo-"])
+def test_a_long_paragraph_takes_no_more_than_linear_time(text):
+    lines = 8_000
+    pdf = FPDF(format=(210, lines))
+    pdf.set_margin(0)
+    pdf.add_page()
+    pdf.set_font("helvetica", size=1)
+    for n in range(lines):
+        pdf.text(20, 0.5 * lines + 0.4 * n, text)
+    started = time.monotonic()
+    page = read(pdf)
+    assert time.monotonic() - started < 12  # 40 seconds and more if each line looks at all others
+    assert len(page.text) > 14 * lines
+
+
+def test_a_margin_full_of_numbers_takes_no_memory():
+    pdf = new()
+    pdf.set_font("helvetica", size=0.1)
+    pdf.text(10, 10, "1 " * 10_000)
+    data = bytes(pdf.output())
+    tracemalloc.start()
+    page = read_bytes(data, source="a.pdf", format="pdf")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert page.text.count("1") == 10_000
+    assert most < 50_000_000  # 200 million if the line is kept once for each number in it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 from helpers import git
@@ -101,13 +102,39 @@ def test_no_program_that_a_repository_names_is_run(repository, tmp_path):
     trap = tmp_path / "trap.sh"
     trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\ncat\n")
     trap.chmod(0o755)
-    (repository / ".gitattributes").write_text("*.md diff=trap\n")
-    for key in ("diff.trap.textconv", "diff.trap.command", "diff.external", "core.fsmonitor", "core.pager"):
+    (repository / ".gitattributes").write_text("*.md diff=trap filter=tr=ap\n")
+    keys = ("diff.trap.textconv", "diff.trap.command", "diff.external", "core.fsmonitor", "core.pager")
+    for key in (*keys, "filter.tr=ap.clean", "filter.tr=ap.smudge"):
         git(repository, "config", key, str(trap))
+    git(repository, "config", "filter.tr=ap.required", "true")
     (repository / "a.md").write_text("New.")
     revision = Revisions("HEAD").of(repository)
     assert revision.read(repository / "a.md") is not None
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_lacking_object_is_not_fetched(repository, tmp_path):
+    blob = subprocess.check_output(["git", "-C", repository, "rev-parse", "HEAD:a.md"], text=True).strip()
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", f"ext::sh -c touch% {tmp_path}/sprung"),
+        ("protocol.ext.allow", "always"),
+    ):
+        git(repository, "config", key, value)
+    revision = Revisions("HEAD").of(repository)
+    with pytest.raises(UsageError, match="git cannot read the repository"):
+        revision.read(repository / "a.md")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_a_folder_whose_name_is_no_utf8(repository, tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    repository.rename(folder)
+    assert Revisions("HEAD").of(folder).is_unchanged(folder / "a.md")
 
 
 def test_a_failure_in_between_is_one_error(repository, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import date
 
@@ -198,6 +199,17 @@ def test_a_directive_that_does_nothing_is_told():
     assert notes(found) == [("draft:1", "unused"), ("draft:6", "unused")]
     assert STIGMA in found.notes[0].note
     assert "no text follows" in found.notes[1].note
+
+
+@pytest.mark.parametrize("text", ["<blockquote>{}</blockquote>", "{}"])
+def test_thousands_of_directives_take_no_longer(text):
+    directives = "<p>The laser heals.</p><!-- mdclaims: ok efficacy_claim, reason: r -->" * 10_000
+    result = stub_screener().screen_page(read(text.format(directives), "html"))
+    started = time.monotonic()
+    found = suppress(result, today=TODAY, floors=FLOORS)
+    assert time.monotonic() - started < 2
+    assert {note.kind for note in found.notes} == {"unused"}
+    assert len(found.notes) == 10_000
 
 
 def test_what_another_mode_would_find_is_not_unused():

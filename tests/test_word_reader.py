@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+import time
 import zipfile
 
 import docx
@@ -664,3 +665,83 @@ def test_any_nesting_gives_a_page(tags):
     ends = [f"</{tag[1:-1]}>" for tag in reversed(tags) if f"</{tag[1:-1]}>" in MARKUP]
     page = read(paragraph(run("Text.")), *tags, *ends)
     assert texts(page)[0] == "Text."
+
+
+# --- no file takes long -----------------------------------------------------------------------------------------
+
+MANY = 3_000
+FIELD = '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'
+DIAGRAM = '<w:r><w:drawing><wp:inline><dgm:relIds r:dm="q"/></wp:inline></w:drawing></w:r>'
+SECTION = '<w:sectPr><w:headerReference w:type="{}" r:id="{}"/></w:sectPr>'
+
+
+def test_a_diagram_is_read_once_however_often_it_stands():
+    words = "".join(f"<a:p><a:r><a:t>Step {n}</a:t></a:r></a:p>" for n in range(MANY))
+    page = read(paragraph(DIAGRAM) * MANY, parts=[("q", "diagramData", "d.xml", ("dgm:dataModel", words))])
+    assert len(page.blocks) == MANY
+
+
+def test_a_diagram_that_stands_in_many_notes_is_read_once():
+    words = "".join(f"<a:p><a:r><a:t>Step {n}</a:t></a:r></a:p>" for n in range(100))
+    note = '<w:footnote w:id="{}">' + paragraph(run("See."), DIAGRAM) + "</w:footnote>"
+    rels = f'<Relationship Id="q" Type="{OFFICE}/diagramData" Target="d.xml"/>'
+    page = read(
+        paragraph(*(f'<w:r><w:footnoteReference w:id="{n}"/></w:r>' for n in range(100))),
+        parts=[("n", "footnotes", "n.xml", ("w:footnotes", "".join(note.format(n) for n in range(100))))],
+        extra={
+            "word/d.xml": f"<dgm:dataModel {SPACES}>{words}</dgm:dataModel>",
+            "word/_rels/n.xml.rels": f"<Relationships {PACKAGE}>{rels}</Relationships>",
+        },
+    )
+    assert len(page.blocks) == 200
+
+
+def test_the_words_of_diagrams_and_images_count_for_max_chars():
+    words = ("q", "diagramData", "d.xml", ("dgm:dataModel", "<a:p><a:r><a:t>Step one</a:t></a:r></a:p>"))
+    for body, parts in ((paragraph(DIAGRAM), [words]), (paragraph(picture("Step one")), [])):
+        data = package(body, parts=parts)
+        assert read_bytes(data, source="a.docx", format="docx", limits=Limits(max_chars=12)).text == "Step one"
+        with pytest.raises(ReadError, match="max_chars"):
+            read_bytes(data, source="a.docx", format="docx", limits=Limits(max_chars=7))
+
+
+def test_a_header_of_many_sections_is_read_once():
+    text = "".join(paragraph(run(f"T {n}")) for n in range(500))
+    parts = [(name, "header", "h.xml", ("w:hdr", text)) for name in map("h{}".format, range(500))]
+    sections = [SECTION.format(kind, name) for kind in ("first", "default") for name, *_ in parts]
+    started = time.monotonic()
+    page = read(*(paragraph(run("One."), properties=section) for section in sections), parts=parts)
+    assert time.monotonic() - started < 10
+    assert [block.hidden for block in page.blocks if block.region == "header"] == [False] * 500
+
+
+def test_a_long_chain_of_styles_takes_no_longer(monkeypatch):
+    chain = "".join(
+        f'<w:style w:type="paragraph" w:styleId="s{n}"><w:name w:val="s{n}"/><w:basedOn w:val="s{n + 1}"/></w:style>'
+        for n in range(5 * MANY)
+    )
+    monkeypatch.setitem(globals(), "STYLES", STYLES + chain)
+    started = time.monotonic()
+    page = read(paragraph(run("a") * 5 * MANY, style="s0"))
+    assert time.monotonic() - started < 5
+    assert page.text == "a" * 5 * MANY
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        paragraph(FIELD.format("begin") + FIELD.format("separate")) * 20 * MANY + paragraph(run("a") * 20 * MANY),
+        paragraph((FIELD.format("begin") + FIELD.format("separate")) * 20 * MANY, run("a") * 20 * MANY),
+        paragraph(
+            "<w:r><mc:AlternateContent>" + "<a:x/>" * 20 * MANY + '<mc:Choice Requires="wps"/>' * 20 * MANY,
+            "</mc:AlternateContent></w:r>",
+            run("a") * 20 * MANY,
+        ),
+    ],
+    ids=["fields left open", "fields in fields", "forms"],
+)
+def test_broken_markup_takes_no_longer(body):
+    started = time.monotonic()
+    page = read_bytes(package(body), source="a.docx", format="docx")
+    assert time.monotonic() - started < 15
+    assert page.text == "a" * 20 * MANY

@@ -2,12 +2,16 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from helpers import LABELS, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
+from test_config import toml
 
+from mdclaims.cli import run
+from mdclaims.errors import UsageError
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import CLAIMS, attributes
 from mdclaims.findings.wording import (
@@ -15,6 +19,7 @@ from mdclaims.findings.wording import (
     WordingMatcher,
     is_raised,
     load_wording,
+    own_wording,
     quoted_spans,
     shared_wording,
     shipped_files,
@@ -348,12 +353,155 @@ def test_own_wording_stands_beside_that_of_the_package(tmp_path):
         (re.sub("(?m)^forms.*$", "", GOOD), r"lacks phrases or forms"),
         (re.sub("(?m)^examples.*$", "", GOOD), r"lacks examples"),
         (re.sub("(?m)^silent.*$", "", GOOD), r"lacks silent"),
+        (re.sub("(?m)^silent.*$", "silent = 3", GOOD), r"\[wording\.punters\]: silent must be a list of texts"),
+        (re.sub("(?m)^forms.*$", "forms = [1]", GOOD), r"forms must be a list of tables"),
+        (GOOD.replace('say = "<ours>"', "say = 3"), r"form '<ours>': say must be a text"),
+        (re.sub("(?m)^examples.*$", "examples = [['a']]", GOOD), r"examples must be a list of pairs of texts"),
+        (GOOD.replace("verified = true", "verified = 1"), r"\[guide\.house\]: verified must be true or false"),
+        (re.sub("(?m)^map.*$", "map = { a = 1 }", GOOD), r"\[slot\.ours\]: map must be a table of texts"),
+        (re.sub("(?m)^map.*$", "words = ['-']", GOOD), r"\[slot\.ours\] lacks words"),
+        (re.sub("(?m)^map.*$", f"words = ['{'a ' * 11}']", GOOD), r"entries of 10 words at most"),
+        (GOOD.replace("[wording.punters]", "[wording]\nx = 1\n[wording.punters]"), r"\[wording\.x\] must be a table"),
+        (GOOD.replace('find = "<ours>"', 'find = "()"').replace(', say = "<ours>"', ""), r"'\(\)' has no word"),
+        (GOOD.replace('find = "<ours>"', f'find = "{"(a|b)" * 10} <ours>"'), r"stand for 1,000 others"),
+        (GOOD.replace('find = "<ours>"', f'find = "{"a" * 400} <ours>"'), r"may have 400 characters"),
+        (GOOD.replace('find = "<ours>"', 'find = "<some> <some> <some> <adjective> <ours>"'), r"3 of the slots"),
+        ("[wording.addict]\noff = true", r"a\.toml: \[wording\.addict\] stands in two files"),
+        ("[wording.new]\noff = true", r"a\.toml: \[wording\.new\] switches off what mdclaims does not have"),
         (GOOD.replace("wording.punters", "wording.addict"), r"a\.toml: \[wording\.addict\] stands in two files"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         load_wording([*shipped_files(), *written(tmp_path, content)])
+
+
+# --- a user's own -------------------------------------------------------------------------------------------------
+
+ADDICT = GOOD.replace("wording.punters", "wording.addict").replace(
+    'forms = [{ find = "<ours>", say = "<ours>" }]', 'forms = [{ find = "addicts", say = "our guests" }]'
+)
+
+
+def own(tmp_path, *contents):
+    return own_wording(written(tmp_path, *contents))
+
+
+def test_an_own_entry_takes_the_place_of_one_of_the_package(tmp_path):
+    changed = ADDICT.replace('"Our punters come."', '"Addicts come."')
+    matcher = own(tmp_path, changed)
+    page, found = suggestions_for("Addicts came.", matcher=matcher)
+    assert applied(page.text, found) == "Our guests came."
+    assert [entry.name for entry in matcher.wording.entries] == [entry.name for entry in ENTRIES]
+
+
+def test_an_entry_or_question_is_switched_off(tmp_path):
+    matcher = own(tmp_path, "[wording.addict]\noff = true\n[question.cure]\noff = true")
+    assert suggestions_for("Addicts came.", matcher=matcher)[1] == []
+    assert suggestions_for("Addicts came.")[1] != []
+    assert len(matcher.wording.entries) == len(ENTRIES) - 1
+    assert "cure" not in {question.name for question in matcher.wording.questions}
+
+
+def test_two_own_files_may_not_say_different_things(tmp_path):
+    for other in (ADDICT, "[wording.addict]\noff = true"):
+        with pytest.raises(UsageError, match=r"wording .*b\.toml: \[wording\.addict\] stands in two files"):
+            own(tmp_path, ADDICT, other.replace("guide.house", "guide.b").replace("slot.ours", "slot.b"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('Our guests come."]]', 'Guests come."]]'), "'Our punters come.' becomes 'Guests come.'"),
+        (('silent = ["', 'advised = ["'), "lacks silent"),
+        (('silent = ["Our guests', 'silent = ["Our punters'), "'Our punters come.' gets nothing"),
+        (("silent =", 'advised = ["Our punters sit."]\nsilent ='), "'Our punters sit.' gets advice alone"),
+        (('silent = ["Our guests come."]', 'silent = [" "]'), "' ' gets nothing"),
+        (('silent = ["Our guests come."]', 'silent = ["\u200b"]'), "gets nothing"),
+    ],
+)
+def test_the_examples_of_an_own_entry_must_hold(tmp_path, change, message):
+    assert change[0] in GOOD
+    with pytest.raises(UsageError, match=r"\[wording\.punters\]") as caught:
+        own(tmp_path, GOOD.replace(*change))
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_one_clear_error(tmp_path):
+    with pytest.raises(UsageError, match=r"wording .*gone\.toml cannot be read"):
+        own_wording([tmp_path / "gone.toml"])
+    with pytest.raises(UsageError, match=r"wording .*a\.toml is not valid TOML"):
+        own(tmp_path, "= 1")
+
+
+def test_the_example_of_the_documentation_holds(tmp_path):
+    text = (Path(__file__).parents[1] / "docs" / "config.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(# house\.toml\n.*?)```", text, re.DOTALL)
+    names = {entry.name for entry in own(tmp_path, example).wording.entries}
+    assert "our_patients" in names
+    assert "addict" not in names
+
+
+def test_an_error_names_config_and_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mdclaims.toml").write_text('wording = "a.toml"')
+    (tmp_path / "a.md").write_text("Hello.")
+    written(tmp_path, '[wording."x\\ny"]\nabout = 1')
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "a.md"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "config mdclaims.toml: wording a.toml: [wording.x y]: about must be a text" in line
+
+
+def test_own_wording_reaches_the_findings(tmp_path):
+    changed = ADDICT.replace('"Our punters come."', '"Addicts come."')
+    screener = stub_screener(wording=tuple(written(tmp_path, changed)))
+    (finding,) = screener.screen_text("Addicts came [g95].").findings
+    assert [(entry.replacement, entry.guide) for entry in finding.suggestions] == [("Our guests", "House style")]
+
+
+VALUES = st.recursive(
+    st.one_of(st.booleans(), st.integers(), st.sampled_from(["", "a", "<some>", "<ours>", "(a|b)", "house", "-", "<"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from("ab"), inner, max_size=2)),
+    max_leaves=4,
+)
+KEYS = {
+    "wording": ["about", "guide", "advice", "forms", "phrases", "except", "needs", "examples", "silent", "off"],
+    "slot": ["about", "words", "map"],
+    "guide": ["name", "address", "verified"],
+    "question": ["about", "advice", "stances", "cues", "without", "attributes", "unqualified", "fires", "silent"],
+}  # fmt: skip
+TABLES = st.sampled_from(sorted(KEYS)).flatmap(
+    lambda section: st.tuples(
+        st.just(section), st.sampled_from(["addict", "new"]), st.dictionaries(st.sampled_from(KEYS[section]), VALUES)
+    )
+)
+
+
+@given(st.lists(TABLES, max_size=2, unique_by=lambda table: table[:2]), st.sampled_from(["", GOOD]))
+def test_any_own_file_gives_wording_or_one_clear_error(tmp_path_factory, tables, rest):
+    lines = [rest]
+    for section, name, table in tables:
+        lines += [f"[{section}.{name}]", *(f"{key} = {toml(value)}" for key, value in table.items())]
+    path = tmp_path_factory.mktemp("any") / "a.toml"
+    path.write_text("\n".join(lines))
+    told = ""
+    try:
+        wording = load_wording(shipped_files(), [path])
+    except ValueError as error:
+        told = str(error)
+    else:
+        assert len(wording.entries) >= len(ENTRIES) - 1
+    assert not told or str(path) in told
+
+
+def test_no_own_pattern_takes_long(tmp_path):
+    finds = ["<some> <some> <some> zzz", "<people?> " * 30 + "zzz", "a " * 150 + "zzz", "<function?> " * 30 + "zzz"]
+    forms = ", ".join(f'{{ find = "{find}" }}' for find in finds)
+    content = re.sub("(?m)^forms.*$", f'forms = [{forms}, {{ find = "<ours>", say = "<ours>" }}]', GOOD)
+    matcher = own(tmp_path, content)
+    started = time.monotonic()
+    suggestions_for("the of an in " * 200 + "people.", matcher=matcher)
+    assert time.monotonic() - started < 10
 
 
 QUESTION = """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from mdclaims.config import ConfigFinder, Settings, absolute
+from mdclaims.config import ConfigFinder, Settings, absolute, naming
 from mdclaims.findings.cleared import ClearedFinder, ClearedWording
 from mdclaims.findings.findings import PageResult
 from mdclaims.findings.screening import Screener
@@ -53,10 +53,11 @@ class Checker:
 
     def screener_for(self, file: Path | None) -> Screener:
         """Return a screener with the settings of a file; of the working folder for standard input (None)."""
-        settings = self._configs.config_of(file).settings
-        if settings not in self._screeners:
-            self._screeners[settings] = Screener(self._screener.model, settings)
-        return self._screeners[settings]
+        config = self._configs.config_of(file)
+        if config.settings not in self._screeners:
+            with naming(config.path):
+                self._screeners[config.settings] = Screener(self._screener.model, config.settings)
+        return self._screeners[config.settings]
 
     def configs_of(self, files: Sequence[Path | None]) -> tuple[str, ...]:
         """Return the config files of files that are checked, each once."""

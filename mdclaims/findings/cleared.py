@@ -20,6 +20,7 @@ from mdclaims.findings.findings import PageResult, fold
 from mdclaims.findings.rules import rules
 from mdclaims.findings.similarity import Wordings
 from mdclaims.labels import LABELS
+from mdclaims.reading.page import replace_unencodable
 
 CLEARED_NAME = "mdclaims-cleared.toml"
 SCOPES: tuple[str, ...] = ("here", "everywhere")
@@ -145,7 +146,8 @@ class ClearedWording:
 
 def _name_in(folder: Path, file: Path) -> str | None:
     try:
-        return absolute(file).relative_to(absolute(folder)).as_posix()
+        # As reports name it: a name that is no UTF-8 cannot be written.
+        return replace_unencodable(absolute(file).relative_to(absolute(folder)).as_posix())
     except ValueError:
         return None
 

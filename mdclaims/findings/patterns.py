@@ -6,8 +6,8 @@ lists, ``<adjective>`` one or two words that are no function words, ``<some>`` o
 missing. ``behind`` and ``ahead`` are slots that must hold the word before and after a match, with ``!`` in front one
 that it must not hold; ``later`` is a slot of which a word must follow further on, behind "and" or "or". Their word
 ``<edge>`` is the end of the sentence or a punctuation mark. What a slot finds is copied into the replacement as it
-stands, or as the slot maps it. Every element takes a bounded number of words, so that a sentence is searched in linear
-time.
+stands, or as the slot maps it. Every element takes a bounded number of words, and of several ways to the same end only
+the first is followed, so that a sentence is searched in linear time.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class PatternMatcher:
                 if not self._holds(words, at - 1, pattern.behind):
                     continue
                 best: Match | None = None
-                for end, captures in self._match(words, pattern.elements, 0, at):
+                for end, captures in self._match(words, pattern.elements, at).items():
                     longer = end > at and (best is None or end > best.end)
                     if longer and self._holds(words, end, pattern.ahead) and self._follows(words, end, pattern.later):
                         best = Match(at, end, captures)
@@ -232,21 +232,22 @@ class PatternMatcher:
         return words.later[slot] >= at
 
     def _match(
-        self, words: Words, elements: Sequence[str | tuple[str, bool]], n: int, at: int
-    ) -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
-        """Yield every end of the elements from `n` on, and what their slots hold."""
-        if n == len(elements):
-            yield at, {}
-            return
-        element = elements[n]
-        if isinstance(element, str):
-            if at < len(words.norms) and words.norms[at] == element:
-                yield from self._match(words, elements, n + 1, at + 1)
-            return
-        name, optional = element
-        for end in (*self._ends(words, name, at), *((at,) if optional else ())):
-            for last, captures in self._match(words, elements, n + 1, end):
-                yield last, {**captures, name: (at, end)}
+        self, words: Words, elements: Sequence[str | tuple[str, bool]], at: int
+    ) -> Mapping[int, Mapping[str, tuple[int, int]]]:
+        """Return by end what the slots hold if the elements begin at `at`; of several ways to an end, the first."""
+        found: dict[int, dict[str, tuple[int, int]]] = {at: {}}
+        for element in elements:
+            further: dict[int, dict[str, tuple[int, int]]] = {}
+            for start, captures in found.items():
+                if isinstance(element, str):
+                    if start < len(words.norms) and words.norms[start] == element:
+                        further[start + 1] = captures
+                    continue
+                name, optional = element
+                for end in (*self._ends(words, name, start), *((start,) if optional else ())):
+                    further.setdefault(end, {name: (start, end), **captures})
+            found = further
+        return found
 
     def _ends(self, words: Words, name: str, at: int) -> Iterator[int]:
         """Yield where the words of a slot can end that begin at `at`."""

@@ -23,7 +23,7 @@ from mdclaims.findings.findings import (
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
 from mdclaims.findings.stance import CLAIMS, attributes, is_faint, priority, reason
-from mdclaims.findings.wording import Suggestion, questions_for, quoted_spans, shared_wording
+from mdclaims.findings.wording import Suggestion, own_wording, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
 from mdclaims.language.hashing import Lines
@@ -49,7 +49,7 @@ class Screener:
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
-        self._wording = shared_wording()
+        self._wording = own_wording(settings.wording) if settings.wording else shared_wording()
         self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
         self._book = rule_book(settings.jurisdictions) if settings.jurisdictions else None
         self._severities = dict(settings.severities)

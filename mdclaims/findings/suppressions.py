@@ -8,13 +8,18 @@ page is never obeyed: `carries_directive` tells that it tries.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
 
 from mdclaims.config import is_file
 from mdclaims.findings.cleared import ClearedWording, Entry, parse_date, problem_of
-from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, ScoredSentence, Suppression, fold
 from mdclaims.findings.rules import rule_of, rules
 from mdclaims.findings.similarity import differences
 from mdclaims.labels import LABELS
@@ -184,11 +189,7 @@ def suppress(
             permissions.append(parsed)
         else:
             notes.append(Note(_where(result.page, directive), "expired" if parsed.reason else "no_reason", problem))
-    by_block: dict[tuple[int, str], list[Permission]] = {}
-    for permission in permissions:
-        for block in range(permission.directive.first_block, permission.directive.last_block):
-            for name in permission.names:
-                by_block.setdefault((block, name), []).append(permission)
+    permitted = _permitted(permissions, len(result.page.blocks))
     used: set[Entry] = set()
     refused: set[Entry] = set()
     findings: list[Finding] = []
@@ -202,14 +203,13 @@ def suppress(
             holding = [entry for entry in matching if entry.problem(today) is None]
             used.update(holding)
             found = _by_entry(holding[0]) if holding else None
-        permitted = by_block.get((sentence.block.index, finding.name))
-        if found is None and permitted:
-            found = _by_permission(permitted[0], result.page)
+        chosen = permitted[finding.name][sentence.block.index] if finding.name in permitted else -1
+        if found is None and chosen >= 0:
+            found = _by_permission(permissions[chosen], result.page)
         if found is None and cleared is not None:
             close = _close(cleared, finding.name, sentence.text, today)
         findings.append(replace(finding, suppressed=found, close_to=close))
-    for permission in permissions:
-        notes += _unused_directive(permission, result, floors, names)
+    notes += _unused_directives(permissions, result, floors, names)
     if cleared is not None:
         used |= _in_other_modes(cleared, result, file, floors)
     notes.sort(key=_line_of)
@@ -263,19 +263,45 @@ def _close(cleared: ClearedWording, name: str, text: str, today: date) -> CloseW
     )
 
 
-def _unused_directive(
-    permission: Permission, result: PageResult, floors: Mapping[str, float], names: Collection[str]
-) -> Iterable[Note]:
-    """Yield a note for each label that no sentence of its blocks can have in any mode, and for each idle rule."""
-    blocks = range(permission.directive.first_block, permission.directive.last_block)
-    inside = [n for n, entry in enumerate(result.sentences) if entry.sentence.block.index in blocks]
-    found = {finding.name for finding in result.findings if finding.sentence in inside}
-    for name in permission.names:
-        possible = any(result.sentences[n].scores.get(name, 0.0) >= floors.get(name, 1.1) for n in inside)
-        if name in names and name not in found and not possible:
-            does = "has the label" if name in LABELS else "brings up"
-            why = f"nothing in its block {does} {name}" if inside else "no text follows it"
-            yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
+def _permitted(permissions: Sequence[Permission], blocks: int) -> dict[str, npt.NDArray[np.int32]]:
+    """Return by name the first permission for each block, as its index, -1 for none: shape (blocks,)."""
+    first: dict[str, npt.NDArray[np.int32]] = {}
+    for n in range(len(permissions) - 1, -1, -1):
+        for name in permissions[n].names:
+            if name not in first:
+                first[name] = np.full(blocks, -1, np.int32)
+            first[name][permissions[n].directive.first_block : permissions[n].directive.last_block] = n
+    return first
+
+
+def _unused_directives(
+    permissions: Sequence[Permission], result: PageResult, floors: Mapping[str, float], names: Collection[str]
+) -> Iterator[Note]:
+    """Yield a note for each label that no sentence of a directive's blocks can have in any mode, and each idle rule."""
+    entries = result.sentences
+    # By block how many sentences stand before it, in all and of those that can have a label or bring up a rule.
+    before = _sums_before(result, entries)
+    bearing = {
+        label: _sums_before(result, (entry for entry in entries if entry.scores[label] >= floors[label]))
+        for label in LABELS
+    }
+    for name in {name for permission in permissions for name in permission.names} - bearing.keys():
+        found = (entries[finding.sentence] for finding in result.findings if finding.name == name)
+        bearing[name] = _sums_before(result, found)
+    for permission in permissions:
+        first, last = permission.directive.first_block, permission.directive.last_block
+        for name in permission.names:
+            if name in names and bearing[name][first] == bearing[name][last]:
+                does = "has the label" if name in LABELS else "brings up"
+                inside = before[first] != before[last]
+                why = f"nothing in its block {does} {name}" if inside else "no text follows it"
+                yield Note(_where(result.page, permission.directive), "unused", f"does nothing: {why}; delete it")
+
+
+def _sums_before(result: PageResult, sentences: Iterable[ScoredSentence]) -> list[int]:
+    """Return for each block, and behind the last, how many of some sentences stand before it."""
+    counts = Counter(entry.sentence.block.index for entry in sentences)
+    return [0, *accumulate(counts[block] for block in range(len(result.page.blocks)))]
 
 
 def _in_other_modes(

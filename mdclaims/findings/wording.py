@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,8 @@ from typing import Any
 
 from spacy.language import Language
 
+from mdclaims.config import read_toml
+from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.patterns import (
     EDGE,
     SPECIAL,
@@ -35,9 +37,10 @@ from mdclaims.findings.patterns import (
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import Attributes
 from mdclaims.labels import LABELS, label_info
-from mdclaims.language.cues import Cue, cue_lists
+from mdclaims.language.cues import Cue, choices, cue_lists, shared_matcher
 from mdclaims.language.pipeline import norm, shared_pipeline
-from mdclaims.language.sentences import Sentence, quotations
+from mdclaims.language.sentences import Sentence, quotations, split_page
+from mdclaims.reading import read_bytes
 from mdclaims.reading.page import Block
 
 MOST_QUESTIONS = 2
@@ -183,14 +186,60 @@ class Wording:
 
 # --- loading ----------------------------------------------------------------------------------------------------
 
-_ENTRY_KEYS = {"about", "guide", "advice", "phrases", "forms", "except", "needs", "examples", "advised", "silent"}
-_FORM_KEYS = {"find", "say", "behind", "ahead", "later"}
-_QUESTION_KEYS = {
-    "about", "advice", "stances", "cues", "without", "attributes", "unqualified", "fires", "silent",
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _is_pairs(value: object) -> bool:
+    return isinstance(value, list) and all(_is_texts(entry) and len(entry) == 2 for entry in value)
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(entry, str) for entry in value.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What the value of a key must be, in words, and whether it is."""
+
+    words: str
+    holds: Callable[[object], bool]
+
+
+_TEXT = _Kind("a text", lambda value: isinstance(value, str))
+_TEXTS = _Kind("a list of texts", _is_texts)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
+_Keys = Mapping[str, _Kind]
+_GUIDE_KEYS: _Keys = {"name": _TEXT, "address": _TEXT, "verified": _FLAG}
+_SLOT_KEYS: _Keys = {"about": _TEXT, "words": _TEXTS, "map": _Kind("a table of texts", _is_map)}
+_ENTRY_KEYS: _Keys = {
+    "about": _TEXT, "guide": _TEXT, "advice": _TEXT, "phrases": _TEXTS, "forms": _Kind("a list of tables", _is_tables),
+    "except": _TEXTS, "needs": _TEXTS, "examples": _Kind("a list of pairs of texts", _is_pairs), "advised": _TEXTS,
+    "silent": _TEXTS,
+}  # fmt: skip
+_FORM_KEYS: _Keys = {"find": _TEXT, "say": _TEXT, "behind": _TEXT, "ahead": _TEXT, "later": _TEXT}
+_QUESTION_KEYS: _Keys = {
+    "about": _TEXT, "advice": _TEXT, "stances": _TEXTS, "cues": _TEXTS, "without": _TEXTS,
+    "attributes": _Kind("a table", lambda value: isinstance(value, dict)), "unqualified": _FLAG, "fires": _TEXTS,
+    "silent": _TEXTS,
 }  # fmt: skip
 _SECTIONS = {"guide", "slot", "wording", "question"}
 # The slots that the program itself looks into.
 _ALWAYS = {"before_condition", "before_treatment", "function", "name_joins", "name_words", "plural", "proper", "small"}
+# What a user's file may hold, several times what the package has, so that none takes long to read or to look for.
+_MOST_PATTERNS = 10_000
+_MOST_ALTERNATIVES = 1_000
+_LONGEST_PATTERN = 400
+_MOST_OPEN = 3
+_MOST_WORDS = 1_000
+_LONGEST_ENTRY = 10
+# An error about it is one line.
+_LONGEST_ERROR = 400
 _IN_SAY = re.compile(r"<([a-z_]+)(\+s|)>")
 
 
@@ -206,25 +255,30 @@ def shipped_wording() -> Wording:
     return load_wording(shipped_files())
 
 
-def load_wording(sources: Sequence[Path | Traversable]) -> Wording:
+def load_wording(sources: Sequence[Path | Traversable], own: Sequence[Path] = ()) -> Wording:
     """Read wording data; a file may use guides and slots of the others.
+
+    Parameters
+    ----------
+    sources : sequence of Path or Traversable
+    own : sequence of Path
+        A user's files: an entry or question with the name of one in `sources` takes its place, and ``off = true``
+        takes it away.
 
     Raises
     ------
     ValueError
         If a table has an unknown key or lacks one, a name stands in two files, or something named is not there. The
         message names file and table.
+    UsageError
+        If a file of `own` cannot be read or is not TOML.
     """
-    tables: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {section: {} for section in _SECTIONS}
+    tables: _Tables = {section: {} for section in _SECTIONS}
     for source in sources:
-        for section, named in tomllib.loads(source.read_text(encoding="utf-8")).items():
-            if section not in _SECTIONS or not isinstance(named, dict):
-                raise ValueError(f"{source.name}: unknown table [{section}]; known are {', '.join(sorted(_SECTIONS))}")
-            for name, table in named.items():
-                where = f"{source.name}: [{section}.{name}]"
-                if name in tables[section]:
-                    raise ValueError(f"{where} stands in two files")
-                tables[section][name] = (where, table)
+        _add_tables(tables, source.name, tomllib.loads(source.read_text(encoding="utf-8")), free=frozenset())
+    replaceable = {(section, name) for section in ("wording", "question") for name in tables[section]}
+    for path in own:
+        replaceable -= _add_tables(tables, str(path), read_toml(path, what="wording"), free=replaceable)
     guides = {name: _guide(where, table) for name, (where, table) in tables["guide"].items()}
     slots = _slots(tables["slot"])
     lacking = sorted(_ALWAYS - set(slots)) if tables["wording"] else []
@@ -237,18 +291,104 @@ def load_wording(sources: Sequence[Path | Traversable]) -> Wording:
     )
 
 
-def _check(where: str, table: Mapping[str, Any], known: set[str], needed: Sequence[str]) -> None:
-    unknown = set(table) - known
+_Tables = dict[str, dict[str, tuple[str, dict[str, Any]]]]
+"""By section and name: where a table stands, in words, and the table."""
+
+
+def _add_tables(
+    tables: _Tables, file: str, content: Mapping[str, Any], *, free: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Add the tables of a file and return their names; what has a name in `free` is replaced or switched off."""
+    added: set[tuple[str, str]] = set()
+    for section, named in content.items():
+        if section not in _SECTIONS or not isinstance(named, dict):
+            raise ValueError(f"{file}: unknown table [{section}]; known are {', '.join(sorted(_SECTIONS))}")
+        for name, table in named.items():
+            where = f"{file}: [{section}.{name}]"
+            if not isinstance(table, dict):
+                raise ValueError(f"{where} must be a table")  # noqa: TRY004 (all that is wrong with data is)
+            if name in tables[section] and (section, name) not in free:
+                raise ValueError(f"{where} stands in two files")
+            added.add((section, name))
+            if table != {"off": True}:
+                tables[section][name] = (where, table)
+            elif (section, name) in free:
+                del tables[section][name]
+            else:
+                raise ValueError(f"{where} switches off what mdclaims does not have; check the name")
+    return added
+
+
+def own_wording(paths: Sequence[Path]) -> WordingMatcher:
+    """Return the matcher for the wording of the package and a user's own, for the pipeline of this process.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read or breaks the format, or an example of its entries does not hold; it names file and
+        table.
+    """
+    try:
+        wording = load_wording(shipped_files(), paths)
+        if sum(len(entry.forms) + len(entry.exceptions) for entry in wording.entries) > _MOST_PATTERNS:
+            raise ValueError(f"stands for more than {_MOST_PATTERNS:,} patterns in all; use fewer alternatives")
+        matcher = WordingMatcher(wording, shared_pipeline())
+    except ValueError as error:
+        # Names in the file can be long and hold line breaks.
+        raise UsageError(f"wording {' '.join(str(error).split())[:_LONGEST_ERROR]}") from error
+    for entry in wording.entries:
+        if entry not in shipped_wording().entries:
+            _check_examples(matcher, entry)
+    return matcher
+
+
+def _check_examples(matcher: WordingMatcher, entry: Entry) -> None:
+    """Raise a `UsageError` if an entry does not make of its examples what it says."""
+    wanted: list[tuple[str, str | None, str]] = [
+        *((before, after, f"becomes {after[:80]!r}") for before, after in entry.examples),
+        *((text, text, "gets advice alone") for text in entry.advised),
+        *((text, None, "gets nothing") for text in entry.silent),
+    ]
+    for text, made, said in wanted:
+        try:
+            holds = _made(matcher, entry, text) == made
+        except ReadError:  # it has no text
+            holds = False
+        if not holds:
+            raise UsageError(f"wording [wording.{entry.name}]: it is not true that {text[:80]!r} {said}; mend either")
+
+
+def _made(matcher: WordingMatcher, entry: Entry, text: str) -> str | None:
+    """Return a text with what an entry suggests put in place, None if it suggests nothing."""
+    page = read_bytes(text.encode(), source="example", format="text")
+    found: list[Suggestion] = []
+    for sentence in split_page(page, matcher.nlp):
+        cues = shared_matcher().find(matcher.nlp.make_doc(sentence.text))
+        moved = [Cue(cue.name, cue.start + sentence.start, cue.end + sentence.start, cue.text) for cue in cues]
+        suggested = matcher.suggest(sentence, moved, quoted_spans(page.text, sentence.block))
+        found += [suggestion for suggestion in suggested if suggestion.name == entry.name]
+    made = page.text
+    for suggestion in reversed(found):
+        if suggestion.replacement is not None:
+            made = made[: suggestion.start] + suggestion.replacement + made[suggestion.end :]
+    return made if found else None
+
+
+def _check(where: str, table: Mapping[str, Any], known: _Keys, needed: Sequence[str]) -> None:
+    unknown = set(table) - set(known)
     if unknown:
         raise ValueError(f"{where} has unknown keys: {', '.join(sorted(unknown))}")
+    for key, value in table.items():
+        if not known[key].holds(value):
+            raise ValueError(f"{where}: {key} must be {known[key].words}")
     lacking = [key for key in needed if not table.get(key)]
     if lacking:
         raise ValueError(f"{where} lacks {', '.join(lacking)}")
 
 
 def _guide(where: str, table: Mapping[str, Any]) -> Guide:
-    _check(where, table, {"name", "address", "verified"}, ["name", "address"])
-    if table.get("verified") not in (True, False):
+    _check(where, table, _GUIDE_KEYS, ["name", "address"])
+    if "verified" not in table:
         raise ValueError(f"{where} lacks verified, true or false")
     return Guide(table["name"], table["address"], table["verified"])
 
@@ -257,7 +397,7 @@ def _slots(tables: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Slo
     """Return the slots by name; a word ``<other>`` of a list stands for all of the list `other`."""
     slots: dict[str, Slot] = {}
     for name, (where, table) in tables.items():
-        _check(where, table, {"about", "words", "map"}, ["about"])
+        _check(where, table, _SLOT_KEYS, ["about"])
         if name in SPECIAL:
             raise ValueError(f"{where} has a name that the pattern language keeps for itself")
         entries: dict[tuple[str, ...], str | None] = {}
@@ -272,8 +412,10 @@ def _slots(tables: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, Slo
             else:
                 entries[_norms(word)] = None
         entries.update({_norms(word): said for word, said in table.get("map", {}).items()})
-        if not entries:
+        if not entries or () in entries:
             raise ValueError(f"{where} lacks words")
+        if len(entries) > _MOST_WORDS or max(map(len, entries)) > _LONGEST_ENTRY:
+            raise ValueError(f"{where} may have {_MOST_WORDS:,} entries of {_LONGEST_ENTRY} words at most")
         slots[name] = Slot(name, entries)
     return slots
 
@@ -293,16 +435,16 @@ def _entry(
     forms: list[Form] = []
     for form in table.get("forms", ()):
         _check(f"{where}, form {form.get('find')!r}", form, _FORM_KEYS, ["find"])
-        for pattern in compile_patterns(**{key: text for key, text in form.items() if key != "say"}):
+        for pattern in _patterns(where, **{key: text for key, text in form.items() if key != "say"}):
             said = {found[1] for found in _IN_SAY.finditer(form.get("say", ""))}
             held = {element[0] for element in pattern.elements if isinstance(element, tuple)}
             if said - held:
                 raise ValueError(f"{where}: {form['say']!r} says what {form['find']!r} does not find")
             forms.append(Form(pattern, form.get("say"), is_phrase=False))
     forms += [
-        Form(pattern, None, is_phrase=True) for text in table.get("phrases", ()) for pattern in compile_patterns(text)
+        Form(pattern, None, is_phrase=True) for text in table.get("phrases", ()) for pattern in _patterns(where, text)
     ]
-    exceptions = [pattern for text in table.get("except", ()) for pattern in compile_patterns(text)]
+    exceptions = [pattern for text in table.get("except", ()) for pattern in _patterns(where, text)]
     for pattern in (*(form.pattern for form in forms), *exceptions):
         lacking = slots_of(pattern) - SPECIAL - set(slots)
         if lacking:
@@ -321,6 +463,25 @@ def _entry(
         advised=tuple(table.get("advised", ())),
         silent=tuple(table["silent"]),
     )
+
+
+def _patterns(where: str, find: str, **around: str) -> list[Pattern]:
+    """Return what one line of the data stands for, if that is not too much to look for."""
+    if len(find) > _LONGEST_PATTERN or choices(find) > _MOST_ALTERNATIVES:
+        raise ValueError(
+            f"{where}: a pattern may have {_LONGEST_PATTERN} characters and stand for {_MOST_ALTERNATIVES:,} others, "
+            f"unlike {find[:60]!r}"
+        )
+    patterns = list(compile_patterns(find, **around))
+    for pattern in patterns:
+        if not pattern.elements:
+            raise ValueError(f"{where}: the pattern {find[:60]!r} has no word")
+        if sum(isinstance(element, tuple) and element[0] in SPECIAL for element in pattern.elements) > _MOST_OPEN:
+            raise ValueError(
+                f"{where}: a pattern may have {_MOST_OPEN} of the slots {', '.join(sorted(SPECIAL))}, "
+                f"unlike {find[:60]!r}"
+            )
+    return patterns
 
 
 def _question(name: str, where: str, table: Mapping[str, Any]) -> Question:
@@ -412,7 +573,7 @@ class WordingMatcher:
 
     def __init__(self, wording: Wording, nlp: Language) -> None:
         self.wording = wording
-        self._nlp = nlp
+        self.nlp = nlp
         self._forms = [(entry, form) for entry in wording.entries for form in entry.forms]
         self._exceptions = [(entry, pattern) for entry in wording.entries for pattern in entry.exceptions]
         self._find = PatternMatcher([form.pattern for _, form in self._forms], wording.slots)
@@ -435,7 +596,7 @@ class WordingMatcher:
             return ()
         shift = sentence.start
         own = [Cue(cue.name, cue.start - shift, cue.end - shift, cue.text) for cue in cues]
-        words = Words.of(self._nlp.make_doc(sentence.text), own)
+        words = Words.of(self.nlp.make_doc(sentence.text), own)
         found = sorted(self._find.find(words), key=self._rank)
         if not found:
             return ()

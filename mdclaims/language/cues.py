@@ -113,6 +113,11 @@ def expand(phrase: str) -> list[str]:
     return [" ".join("".join(choice).split()) for choice in itertools.product(*choices)]
 
 
+def choices(phrase: str) -> int:
+    """Return how many phrases `expand` would make of one: "(a|b)(a|b)(a|b)" doubles with every pair."""
+    return math.prod(part.count("|") + 1 for part in _ALTERNATIVES.findall(phrase))
+
+
 @cache
 def cue_lists() -> tuple[CueList, ...]:
     """Return all lists, sorted by name.
@@ -161,7 +166,7 @@ def read_lists(paths: Iterable[Traversable]) -> tuple[CueList, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-# Of a user's lists, so that none takes long to read: "(a|b)(a|b)(a|b)..." doubles with every pair.
+# Of a user's lists, so that none takes long to read.
 _MOST_PHRASES = 20_000
 _MOST_ALTERNATIVES = 1_000
 _LONGEST_PHRASE = 200
@@ -215,8 +220,7 @@ def _own_list(name: str, entry: object, where: str) -> CueList:
             raise UsageError(f"{where}: {key} must be a list of texts")
     phrases: dict[str, None] = {}
     for phrase in entry.get("phrases", []):
-        choices = math.prod(part.count("|") + 1 for part in _ALTERNATIVES.findall(phrase))
-        if len(phrase) > _LONGEST_PHRASE or choices > _MOST_ALTERNATIVES:
+        if len(phrase) > _LONGEST_PHRASE or choices(phrase) > _MOST_ALTERNATIVES:
             raise UsageError(
                 f"{where}: a phrase may have {_LONGEST_PHRASE} characters and stand for {_MOST_ALTERNATIVES:,} others, "
                 f"unlike {phrase[:60]!r}"

@@ -15,7 +15,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import pypdfium2
@@ -59,6 +59,8 @@ _INDENT = (0.8, 4.0)
 _MARGIN = 0.12
 # ... on at least two pages and this share of them, since left and right pages often have their own.
 _RUNNING_SHARE = 0.4
+# A line with more numbers is no page number.
+_MOST_NUMBERS = 20
 # A line goes on with one of so many blocks before it: the cells of a row take turns.
 _OPEN_BLOCKS = 12
 # Where a page has more blocks than this, they stay in the order of the file: putting them right is quadratic.
@@ -80,6 +82,7 @@ _BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,6}")
 # A word cut at a line's end; PDFium does not tell a soft hyphen from a hard one.
 _CUT = re.compile(r"(?<![-\u2010])\b(?P<start>[^\W\d_]+)(?P<hyphen>[-\u2010\u00ad])$")
+_HYPHEN_AT_END = re.compile(r"\w[-\u2010]$")
 _WORD_START = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 # What PDFium gives for a hyphen at a line's end.
@@ -379,7 +382,8 @@ class _Running:
                 folded = line.text.casefold()
                 alike[region, folded, -1, 0].append(line)
                 # Page numbers: equal but for a number that grows with the pages.
-                for n, number in enumerate(_NUMBER.finditer(folded)):
+                numbers = list(islice(_NUMBER.finditer(folded), _MOST_NUMBERS + 1))
+                for n, number in enumerate(numbers if len(numbers) <= _MOST_NUMBERS else ()):
                     rest = f"{folded[: number.start()]}#{folded[number.end() :]}"
                     alike[region, rest, n, int(number.group()) - line.page].append(line)
         for (region, *_), lines in alike.items():
@@ -437,7 +441,7 @@ class _Look:
 
     def level(self, block: _Block) -> int | None:
         """Return the level of a heading, None for any other block."""
-        if block.listed:
+        if block.listed or len(block.lines) > _HEADING_WORDS:
             return None
         text = " ".join(line.text for line in block.lines)
         words = len(text.split())
@@ -515,7 +519,13 @@ def _goes_on_in(above: _Line, below: _Line) -> bool:
 
 def _paragraphs(run: Sequence[_Line], look: _Look, columns: Mapping[_Edge, float]) -> Iterator[_Block]:
     """Split lines that follow each other closely where a paragraph, an item or a line of its own begins."""
-    breaks = [_ends_early(run, n, columns) for n in range(len(run) - 1)]
+    left, right = _sides(run)
+    # A paragraph's full lines tell how wide its column is; other lines borrow from those that begin where they do.
+    borrows = len(run) == 2 or sum(line.right - line.left >= _FULL_LINE * (right - left) for line in run) < 2
+    breaks = [
+        _ends_early(line, following, left, max(right, columns.get(_edge(line), right)) if borrows else right)
+        for line, following in pairwise(run)
+    ]
     # Addresses, menus, hours: as many lines end early as go on, so each stands for itself.
     apart = len(breaks) > 1 and 2 * sum(breaks) >= len(breaks) and not look.is_large(run[0])
     current: list[_Line] = [run[0]]
@@ -523,7 +533,7 @@ def _paragraphs(run: Sequence[_Line], look: _Look, columns: Mapping[_Edge, float
         new = (
             _BULLET.match(line.text) is not None
             or (_WEAK_BULLET.match(line.text) is not None and (breaks[n] or _is_listed(current[0])))
-            or (not _goes_on_in(run[n], line) and (apart or _begins_paragraph(run, n + 1, early=breaks[n], look=look)))
+            or (not _goes_on_in(run[n], line) and (apart or _begins(run, n + 1, left, early=breaks[n], look=look)))
         )
         if new:
             yield _Block(tuple(current), _is_listed(current[0]))
@@ -536,13 +546,13 @@ def _is_listed(line: _Line) -> bool:
     return bool(_BULLET.match(line.text) or _WEAK_BULLET.match(line.text))
 
 
-def _begins_paragraph(run: Sequence[_Line], n: int, *, early: bool, look: _Look) -> bool:
+def _begins(run: Sequence[_Line], n: int, left: float, *, early: bool, look: _Look) -> bool:
+    """True if a paragraph begins with a line; `left` is where the lines of the run begin."""
     before, line = run[n - 1], run[n]
     if look.is_large(line):  # headings are broken for looks
         return False
     if early or (before.bold and not line.bold and line.text[0].isupper()):
         return True
-    left = min(each.left for each in run)
     indent = (line.left - left) / line.size if line.size else 0.0
     centred = abs((before.left + before.right) - (line.left + line.right)) < line.size
     return (
@@ -554,16 +564,10 @@ def _begins_paragraph(run: Sequence[_Line], n: int, *, early: bool, look: _Look)
     )
 
 
-def _ends_early(run: Sequence[_Line], n: int, columns: Mapping[_Edge, float]) -> bool:
+def _ends_early(line: _Line, following: _Line, left: float, right: float) -> bool:
     """True if the first word of the next line would have fitted into this one, so that the line end is meant."""
-    line, following = run[n], run[n + 1]
     if line.beside and following.beside and len(line.text) < _CELL_CHARACTERS:
         return True
-    left, right = min(each.left for each in run), max(each.right for each in run)
-    # A paragraph's full lines tell how wide its column is; other lines borrow from those that begin where they do.
-    full = sum(each.right - each.left >= _FULL_LINE * (right - left) for each in run)
-    if len(run) == 2 or full < 2:
-        right = max(right, columns.get(_edge(line), right))
     aligned = line.left - left < line.size or following.left - left < line.size
     room = right - line.right if aligned else (right - left) - (line.right - line.left)
     word = len(following.text.split(maxsplit=1)[0]) / len(following.text) * (following.right - following.left)
@@ -578,29 +582,25 @@ def _edge(line: _Line) -> _Edge:
 
 def _in_reading_order(blocks: Sequence[_Block]) -> list[_Block]:
     """Put a block before those that stand under it; for all others the order of the file holds."""
-    ordered: list[_Block] = []
+    ordered: list[tuple[_Block, float, float]] = []
     for block in blocks:
-        at = next((n for n, other in enumerate(ordered) if _stands_above(block, other)), len(ordered))
-        ordered.insert(at, block)
-    return ordered
+        left, right = _sides(block.lines)
+        below = (
+            n
+            for n, (other, begins, ends) in enumerate(ordered)
+            if left < ends and begins < right and _stands_above(block.lines[-1], other.lines[0])
+        )
+        ordered.insert(next(below, len(ordered)), (block, left, right))
+    return [block for block, _, _ in ordered]
 
 
-def _stands_above(block: _Block, other: _Block) -> bool:
-    last, first = block.lines[-1], other.lines[0]
-    return (
-        last.turn == first.turn
-        and last.baseline - first.baseline > max(last.size, first.size)
-        and _left(block) < _right(other)
-        and _left(other) < _right(block)
-    )
+def _stands_above(last: _Line, first: _Line) -> bool:
+    return last.turn == first.turn and last.baseline - first.baseline > max(last.size, first.size)
 
 
-def _left(block: _Block) -> float:
-    return min(line.left for line in block.lines)
-
-
-def _right(block: _Block) -> float:
-    return max(line.right for line in block.lines)
+def _sides(lines: Sequence[_Line]) -> tuple[float, float]:
+    """Return how far lines reach to the left and to the right."""
+    return min(line.left for line in lines), max(line.right for line in lines)
 
 
 def _across_pages(blocks: Sequence[_Block], look: _Look) -> list[_Block]:
@@ -667,18 +667,17 @@ class _Spelling:
 
     def join(self, lines: Sequence[_Line]) -> str:
         """Return the text of lines, their cut words put together."""
-        text = lines[0].text
-        for line in lines[1:]:
-            cut = _CUT.search(text)
+        parts = [lines[0].text]
+        for above, line in pairwise(lines):
+            cut = _CUT.search(above.text)
             rest = _WORD_START.match(line.text)
             if cut is None or rest is None or not rest.group()[0].islower():
                 # A hyphen before a capital or a number is a hyphen: "Smith-\nJones", "COVID-\n19".
-                text += line.text if re.search(r"\w[-\u2010]$", text) else f" {line.text}"
-            elif self.is_compound(cut.group("start").lower(), rest.group().lower()):
-                text += line.text
-            else:
-                text = text[: cut.start("hyphen")] + line.text
-        return text
+                parts += [] if _HYPHEN_AT_END.search(above.text) else [" "]
+            elif not self.is_compound(cut.group("start").lower(), rest.group().lower()):
+                parts[-1] = above.text[: cut.start("hyphen")]
+            parts.append(line.text)
+        return "".join(parts)
 
 
 # Halves of the compounds of the trade, for documents that are too short to tell.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from mdclaims.errors import UsageError
@@ -54,13 +55,13 @@ def repository_of(folder: Path) -> Path:
         If it lies in none, or git is missing.
     """
     try:
-        root = _git(folder, "rev-parse", "--show-toplevel").decode().removesuffix("\n")
+        root = _git(folder, "rev-parse", "--show-toplevel")
     except _GitError as error:
         raise UsageError(
             f"{folder} lies in no git repository that can be read ({error.said}); "
             "--changed-since compares with a revision of one"
         ) from error
-    return Path(os.path.realpath(root))
+    return Path(os.path.realpath(os.fsdecode(root).removesuffix("\n")))
 
 
 class Revision:
@@ -97,8 +98,8 @@ class Revision:
         self._read_changes()
 
     def _read_changes(self) -> None:
-        listing = _git(self.root, "diff", "--no-ext-diff", "--no-textconv", "--find-renames", "--name-status", "-z",
-                       self._commit, "--")  # fmt: skip
+        listing = _git(self.root, "diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--find-renames",
+                       "--name-status", "-z", self._commit, "--", without=_filters(self.root))  # fmt: skip
         fields = iter(os.fsdecode(field) for field in listing.split(b"\0"))
         deleted: list[Path] = []
         for status in fields:
@@ -140,13 +141,31 @@ class _GitError(UsageError):
         super().__init__(f"git cannot read the repository at {folder} ({self.said})")
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
+def _filters(root: Path) -> list[str]:
+    """Return the keys that name a program which git runs over a file before it compares it, or ask for one."""
+    listing = _git(root, "config", "--list", "--name-only", "-z")
+    keys = {os.fsdecode(key) for key in listing.split(b"\0")}
+    return sorted(key for key in keys if key.startswith("filter."))
+
+
+def _git(folder: Path, *arguments: str, without: Sequence[str] = ()) -> bytes:
+    """Run git in a folder and return what it wrote, with the keys `without` of its config set to nothing."""
     environment = {key: value for key, value in os.environ.items() if key not in _SET_BY_HOOKS}
+    environment |= {
+        "GIT_OPTIONAL_LOCKS": "0",
+        # What a partial clone lacks is fetched by programs that the repository can name.
+        "GIT_ALLOW_PROTOCOL": "",
+    }
+    given = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(given) if given.isdecimal() else 0
+    environment["GIT_CONFIG_COUNT"] = str(first + len(without))
+    for n, key in enumerate(without, start=first):
+        environment |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": ""}
     try:
         # A repository's own settings may name a program for fsmonitor.
         return subprocess.run(  # noqa: S603
             ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],  # noqa: S607
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,

@@ -89,7 +89,7 @@ def read_word(data: bytes, builder: PageBuilder, *, limits: Limits) -> tuple[str
         *_notes(package, styles, main),
         *_running(package, styles, "footer"),
     ]
-    length = sum(paragraph.length + 1 for paragraph in paragraphs)
+    length = sum(paragraph.size + 1 for paragraph in paragraphs)
     if length > limits.max_chars:
         raise over_limit("max_chars", length, limits.max_chars, "characters")
     title = _add_metadata(package, builder, {paragraph.folded for paragraph in headings})
@@ -176,7 +176,7 @@ def _parse(files: Mapping[str, bytes]) -> _Package:
     properties = root(RELATIONSHIP_TYPE.CORE_PROPERTIES)
     return _Package(
         main=_story(files, main),
-        running={name: _story(files, target) for kind, name, target in related if kind in running},
+        running=_stories(files, (entry for entry in related if entry[0] in running)),
         notes={name: _story(files, parts[kind]) for name, kind in notes.items() if kind in parts},
         styles=root(RELATIONSHIP_TYPE.STYLES),
         settings=root(RELATIONSHIP_TYPE.SETTINGS),
@@ -195,10 +195,18 @@ def _related(files: Mapping[str, bytes], part: PackURI) -> Iterator[tuple[str, s
                 yield entry.get("Type") or "", entry.get("Id") or "", target
 
 
+def _stories(files: Mapping[str, bytes], related: Iterable[tuple[str, str, PackURI]]) -> dict[str, _Story]:
+    """Return the stories by relationship id; one that several relationships lead to is parsed once."""
+    named = {name: target for _, name, target in related}
+    made = {target: _story(files, target) for target in set(named.values())}
+    return {name: made[target] for name, target in named.items()}
+
+
 def _story(files: Mapping[str, bytes], part: PackURI) -> _Story:
     wanted = {RELATIONSHIP_TYPE.DIAGRAM_DATA, RELATIONSHIP_TYPE.CHART}
-    drawings = {name: _root(files, target) for kind, name, target in _related(files, part) if kind in wanted}
-    return _Story(_root(files, part), drawings)
+    named = {name: target for kind, name, target in _related(files, part) if kind in wanted}
+    roots = {target: _root(files, target) for target in set(named.values())}
+    return _Story(_root(files, part), {name: roots[target] for name, target in named.items()})
 
 
 def _root(files: Mapping[str, bytes], part: PackURI) -> Any:
@@ -222,6 +230,8 @@ _BODY_LEVEL = 9
 """The outline level that stands for "body text" (ECMA-376, 17.3.1.20); 0 to 8 are headings."""
 _DEEPEST = 6
 """Word has nine levels of headings, `Block` six: the last ones are told apart no more."""
+_LONGEST_CHAIN = 50
+"""So many styles, each based on the next, are looked at: real chains have a handful, broken ones are circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +266,9 @@ class _Styles:
 
     def _chain(self, name: str | None) -> Iterator[_Style]:
         """Yield a style and those that it is based on, the nearest first."""
-        seen: set[str] = set()
-        while name is not None and name in self._styles and name not in seen:
-            seen.add(name)
+        for _ in range(_LONGEST_CHAIN):
+            if name is None or name not in self._styles:
+                return
             yield self._styles[name]
             name = self._styles[name].based_on
 
@@ -371,6 +381,12 @@ class _Paragraph:
         self.shown.append((kind, list(fragments)))
 
     @property
+    def size(self) -> int:
+        """Code points of all its text, with that of images and drawings, which stands in no source."""
+        fragments = [*self.unshown, *(fragment for _, shown in self.shown for fragment in shown)]
+        return sum(len(fragment.text) for fragment in fragments)
+
+    @property
     def text(self) -> str:
         """What is shown of it, with white space folded."""
         return " ".join("".join(fragment.text for _, fragments in self.shown for fragment in fragments).split())
@@ -409,6 +425,9 @@ class _Walk:
         self._containers: list[_Container] = []
         self._runs: list[bool] = []  # of each run that the walk is in, whether it is hidden
         self._fields: list[bool] = []  # of each field that the walk is in, whether its result has begun
+        self._codes = 0  # the fields of which it has not
+        self._first_forms: dict[Any, Any] = {}  # of what is written in several forms, the one that is read
+        self._drawn: set[Any] = set()  # diagrams and charts that were read
         self._described = ""  # the last drawing's description
 
     def run(self, root: Any) -> _Walk:
@@ -417,7 +436,7 @@ class _Walk:
         for event, element in walk:
             if event == "end":
                 self._leave(element)
-            elif element.tag in _SKIPPED or _is_other_form(element):
+            elif element.tag in _SKIPPED or self._is_other_form(element):
                 walk.skip_subtree()
             else:
                 self._enter(element)
@@ -459,7 +478,8 @@ class _Walk:
             paragraph, properties = self._open.pop()
             self._unfinished = paragraph if _end_is_deleted(properties) else None
             # Field codes end in the paragraph in which they begin; a broken one must not swallow the rest.
-            self._fields = [True] * len(self._fields)
+            self._fields.clear()
+            self._codes = 0
         elif tag == f"{_W}r":
             self._runs.pop()
         elif tag == f"{_W}hyperlink":
@@ -496,16 +516,18 @@ class _Walk:
             self._open[-1][0].begin(kind)
 
     def _text(self, text: str) -> None:
-        if self._open and all(self._fields):
+        if self._open and not self._codes:
             self._open[-1][0].add(text, hidden=bool(self._runs) and self._runs[-1])
 
     def _field(self, mark: str | None) -> None:
         if mark == "begin":
             self._fields.append(False)
+            self._codes += 1
         elif self._fields and mark == "separate":
+            self._codes -= not self._fields[-1]
             self._fields[-1] = True
         elif self._fields and mark == "end":
-            self._fields.pop()
+            self._codes -= not self._fields.pop()
 
     def _drawing(self, element: Any) -> None:
         """Add what an element of a drawing says: its description, the words of a diagram, a chart or WordArt."""
@@ -515,13 +537,28 @@ class _Walk:
         elif etree.QName(element).localname == "cNvPr" and element.get("descr") not in {None, self._described}:
             self._image(element.get("descr"), in_line=False)  # one picture of a group
         elif element.tag in {f"{_DIAGRAM}relIds", f"{_CHART}chart"}:
-            name = element.get(f"{_R}dm") or element.get(f"{_R}id")
-            for text in _drawing_texts(self._story.drawings.get(name)):
-                self._own("other", text)
+            root = self._story.drawings.get(element.get(f"{_R}dm") or element.get(f"{_R}id"))
+            if root is not None and root not in self._drawn:
+                self._drawn.add(root)
+                for text in _drawing_texts(root):
+                    self._own("other", text)
         elif element.tag == f"{_V}textpath":
             self._own("other", element.get("string") or "")
         elif element.tag.startswith(_V):
             self._own("alt", element.get("alt") or "")
+
+    def _is_other_form(self, element: Any) -> bool:
+        """Return whether an element is a further form of what its first form shows already.
+
+        Word writes drawings twice, for itself and for older programs (ECMA-376, part 3).
+        """
+        if element.tag not in {f"{_MC}Choice", f"{_MC}Fallback"}:
+            return False
+        forms = element.getparent()
+        if forms not in self._first_forms:
+            first = forms.find(f"{_MC}Choice")
+            self._first_forms[forms] = forms.find(f"{_MC}Fallback") if first is None else first
+        return element is not self._first_forms[forms]
 
     def _image(self, text: str, *, in_line: bool) -> None:
         """Add an image's description: where the image stands in a line of text as an inline item."""
@@ -539,18 +576,6 @@ class _Walk:
         self.paragraphs.append(
             _Paragraph(self._kind or kind, self._region, hidden=self._hidden, shown=[("text", [fragment])])
         )
-
-
-def _is_other_form(element: Any) -> bool:
-    """Return whether an element is a further form of what its first form shows already.
-
-    Word writes drawings twice, for itself and for older programs (ECMA-376, part 3).
-    """
-    if element.tag not in {f"{_MC}Choice", f"{_MC}Fallback"}:
-        return False
-    forms = element.getparent()
-    first = forms.find(f"{_MC}Choice")
-    return element is not (forms.find(f"{_MC}Fallback") if first is None else first)
 
 
 def _is_layout_cell(cell: Any) -> bool:
@@ -578,9 +603,9 @@ def _symbol(element: Any) -> str:
     return " " if "\ue000" <= character <= "\uf8ff" else character
 
 
-def _drawing_texts(root: Any | None) -> Iterator[str]:
+def _drawing_texts(root: Any) -> Iterator[str]:
     """Yield the paragraphs of a diagram or chart."""
-    for paragraph in () if root is None else root.iter(f"{_A}p"):
+    for paragraph in root.iter(f"{_A}p"):
         yield "".join(run.text or "" for run in paragraph.iter(f"{_A}t"))
 
 
@@ -598,15 +623,19 @@ def _running(package: _Package, styles: _Styles, region: str) -> list[_Paragraph
         "first": any(_has_mark(section, "titlePg") for section in sections),
         "even": _has_mark(package.settings, "evenAndOddHeaders"),
     }
-    paragraphs: list[_Paragraph] = []
+    stories: dict[Any, tuple[_Story, bool]] = {}  # by root: each once, and whether any reference shows it
     for section in sections:
         for reference in section.iterchildren(f"{_W}{region}Reference"):
             story = package.running.get(reference.get(f"{_R}id"))
             if story is not None:
-                found = _Walk(styles, story, region=region).run(story.root).paragraphs
-                for paragraph in found:
-                    paragraph.hidden = paragraph.hidden or not shown.get(reference.get(f"{_W}type"), True)
-                paragraphs += found
+                _, already = stories.get(story.root, (story, False))
+                stories[story.root] = story, already or shown.get(reference.get(f"{_W}type"), True)
+    paragraphs: list[_Paragraph] = []
+    for story, is_shown in stories.values():
+        found = _Walk(styles, story, region=region).run(story.root).paragraphs
+        for paragraph in found:
+            paragraph.hidden = paragraph.hidden or not is_shown
+        paragraphs += found
     # A shown text goes before an equal one that is hidden.
     first = {paragraph.folded: paragraph for paragraph in sorted(paragraphs, key=lambda each: each.hidden)[::-1]}
     return [paragraph for paragraph in paragraphs if first[paragraph.folded] is paragraph]
@@ -626,9 +655,11 @@ def _notes(package: _Package, styles: _Styles, main: _Walk) -> list[_Paragraph]:
         if story is None:
             continue
         notes = {note.get(f"{_W}id"): note for note in story.root}
+        walk = _Walk(styles, story, region="aside", kind="other")
         for name in dict.fromkeys(name for where, name in main.note_references if where == kind):
             if name in notes:
-                paragraphs += _Walk(styles, story, region="aside", kind="other").run(notes[name]).paragraphs
+                walk.run(notes[name])
+        paragraphs += walk.paragraphs
     return paragraphs
 
 
