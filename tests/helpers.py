@@ -185,13 +185,13 @@ def write_lines(path: Path, *entries: Mapping[str, Any] | str) -> Path:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return an environment in which nothing of the outer terminal counts."""
+    """Return an environment in which nothing of the outer terminal counts and this tree's package runs."""
     kept = {
         key: value
         for key, value in os.environ.items()
         if key not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM", "PYTHONPATH"} and not key.startswith("COV")
     }
-    return {**kept, "PYTHONUTF8": "1", **changes}
+    return {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT), **changes}
 
 
 def run_python(*arguments: str, cwd: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[bytes]:
