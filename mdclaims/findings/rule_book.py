@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from operator import attrgetter, itemgetter
 
 from mdclaims.findings.qualifiers import Qualifier
@@ -41,7 +41,7 @@ class RuleMatch:
     words: tuple[Cue, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass
 class Carried:
     """What one sentence carries, as far as rules ask for it.
 
@@ -54,10 +54,6 @@ class Carried:
     qualifier : Qualifier or None
     reported : bool
         It is a finding; otherwise its label was not asked for.
-    names : frozenset of str
-        The label, and with its stance.
-    facts : frozenset of (str, str or bool)
-        The attributes with their values; of names of things only whether there are any.
     """
 
     label: str
@@ -65,30 +61,29 @@ class Carried:
     attributes: Attributes | None
     qualifier: Qualifier | None
     reported: bool = True
-    names: frozenset[str] = field(init=False)
-    facts: frozenset[tuple[str, str | bool]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.names = _names(self.label, self.stance)
-        self.facts = _NO_FACTS if self.attributes is None else _facts(self.attributes)
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The label, and with its stance."""
+        return _names(self.label, self.stance)
+
+    @cached_property
+    def facts(self) -> frozenset[tuple[str, str | bool]]:
+        """The attributes with their values; of names of things only whether there are any."""
+        values = () if self.attributes is None else _values(self.attributes)
+        return frozenset(
+            zip(_ATTRIBUTES, [bool(value) if type(value) is tuple else value for value in values], strict=False)
+        )
+
+
+_ATTRIBUTES = tuple(entry.name for entry in fields(Attributes))
+_values = attrgetter(*_ATTRIBUTES)
 
 
 @cache
 def _names(label: str, stance: str | None) -> frozenset[str]:
     stances = (stance,) if stance else label_info()[label].forward
     return frozenset((label, *(f"{label}/{stance}" for stance in stances)))
-
-
-_NO_FACTS: frozenset[tuple[str, str | bool]] = frozenset()
-_ATTRIBUTES = tuple(entry.name for entry in fields(Attributes))
-_values = attrgetter(*_ATTRIBUTES)
-
-
-def _facts(attributes: Attributes) -> frozenset[tuple[str, str | bool]]:
-    values = _values(attributes)
-    return frozenset(
-        zip(_ATTRIBUTES, [bool(value) if type(value) is tuple else value for value in values], strict=True)
-    )
 
 
 @dataclass(frozen=True, slots=True)
