@@ -23,7 +23,7 @@ TEXT = """Why choose our laser clinic?
 The laser [e90] relieves pain in the knee, the hip and the back, so that most people walk home without a stick. It is
 quite [s60] gentle on the skin. We have two rooms on the second floor of the old mill.
 
-- Book now [a90][e70]
+- Book relief [a90][e70]
 - Parking behind the house
 """
 DISPLAY = {label: label_info()[label].display for label in LABELS}
@@ -78,7 +78,7 @@ def test_a_claim_says_what_why_what_stands_beside_it_and_where(width, between):
 
 
 def test_few_words_never_stand_without_their_heading():
-    assert "Under “Why choose our laser clinic?”: “Book now [a90][e70]”" in words(render_terminal(stub_report(TEXT)))
+    assert "Under “Why choose our laser clinic?”: “Book relief [a90][e70]”" in words(render_terminal(stub_report(TEXT)))
     assert "Button: “Book [a90] now”" in words(everything(html_report("<button>Book [a90] now</button>")))
 
 
@@ -219,7 +219,7 @@ def test_labels_stand_in_the_margin_with_the_number_of_their_claim():
 
 def test_two_labels_of_a_sentence_stand_on_two_lines():
     lines = text_of(stub_report(TEXT), width=100)
-    (at,) = [n for n, text in enumerate(lines) if "Book now" in text]
+    (at,) = [n for n, text in enumerate(lines) if "Book relief" in text]
     assert re.search(margin(ACTION, 2), lines[at])
     assert re.search(margin(EFFICACY, 4), lines[at + 1])
 
@@ -321,7 +321,7 @@ def test_findings_are_not_explained_unless_asked():
 @pytest.mark.parametrize("width", [40, 76, 100])
 def test_reasons_stand_below_their_sentence(width):
     lines = render_terminal(explained_report(), width=width).splitlines()
-    below = " ".join(words("\n".join(lines)).split("• Book now [a90][e70]")[1].split("• Parking")[0].split())
+    below = " ".join(words("\n".join(lines)).split("• Book relief [a90][e70]")[1].split("• Parking")[0].split())
     line = f"for it {FOR_IT}; against it {AGAINST_IT}"
     shown = [f"{DISPLAY[label]}, {score} %: {line}" for label, score in ((ACTION, 90), (EFFICACY, 70))]
     # In the wide form the second label of the margin stands beside them.
