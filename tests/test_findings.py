@@ -141,8 +141,19 @@ def grouped(markdown):
 
 
 def test_short_items_under_one_heading_are_one_group():
-    assert grouped("# It treats\n\n- Anxiety\n- Low mood\n\nIt helps.") == [
-        ["It treats"], ["Anxiety", "Low mood"], ["It helps."],
+    assert grouped("# All that it treats\n\n- Anxiety\n- Low mood\n\nIt helps.") == [
+        ["All that it treats"], ["Anxiety", "Low mood"], ["It helps."],
+    ]  # fmt: skip
+
+
+def test_a_heading_of_few_words_is_of_one_group_with_the_first_under_it():
+    assert grouped("# Better sleep\n\nYou sleep through.\n\nYou wake rested.") == [
+        ["Better sleep", "You sleep through."], ["You wake rested."],
+    ]  # fmt: skip
+    assert grouped("# It treats\n\n- Anxiety\n- Low mood") == [["It treats", "Anxiety", "Low mood"]]
+    # A heading of more words says enough.
+    assert grouped("# Sleep\n\n## Deep rest for you all\n\nYou sleep.") == [
+        ["Sleep", "Deep rest for you all"], ["You sleep."],
     ]  # fmt: skip
 
 

@@ -135,6 +135,12 @@ def test_a_higher_score_is_never_less_sure(one, other, threshold):
 # --- claims -----------------------------------------------------------------------------------------------------
 
 
+def test_a_heading_that_belongs_to_a_claim_stands_above_its_quote():
+    (claim,) = claims_of("# Sleep [e95]\n\nThe laser [e95] eases you into it.")
+    assert (claim.lead, claim.quotes) == ("Under “Sleep [e95]”", ("The laser [e95] eases you into it.",))
+    assert [place.words for place in claim.places] == ["heading, line 1", "paragraph, line 3"]
+
+
 def test_the_order_is_priority_then_certainty_then_place():
     found = claims_of(
         "The laser [e55] eases pain.\n\nThe laser [e95] eases pain for you.\n\nThe laser [e55] always eases pain.\n\n"

@@ -9,9 +9,10 @@ from mdclaims.findings.stance import (
     CLEAR,
     FAINT,
     PRIORITIES,
+    QUOTED,
     Attributes,
     attributes,
-    is_faint,
+    only_noted,
     priority,
     reason,
 )
@@ -174,15 +175,28 @@ def test_reasons_quote_the_words():
 
 
 def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
-    plain = cues("A chair by the door.")
-    assert is_faint(EFFICACY, "promotes", CLEAR - 0.01, plain)
-    assert not is_faint(EFFICACY, "promotes", CLEAR, plain)
-    assert not is_faint(EFFICACY, "promotes", 0.5, cues("It eases pain."))
-    assert not is_faint(EFFICACY, "promotes", 0.5, cues("For people with migraine."))
+    def noted(label, stance, score, text):
+        return only_noted(label, stance, score, cues(text), quoted=False)
+
+    assert noted(EFFICACY, "promotes", CLEAR - 0.01, "A chair by the door.") == FAINT
+    assert noted(EFFICACY, "promotes", CLEAR, "A chair by the door.") is None
+    assert noted(EFFICACY, "promotes", 0.5, "It eases pain.") is None
+    assert noted(EFFICACY, "promotes", 0.5, "For people with migraine.") is None
     # A word of another label does not count.
-    assert is_faint(SAFETY, "reassures", 0.5, cues("It eases pain."))
-    assert not is_faint(STIGMA, "demeans", 0.5, plain)
+    assert noted(SAFETY, "reassures", 0.5, "It eases pain.") == FAINT
+    assert noted(STIGMA, "demeans", 0.5, "A chair by the door.") is None
+
+
+def test_wording_about_people_in_a_quotation_is_only_noted():
+    words = cues("I was suffering from gout.")
+    assert only_noted(STIGMA, "wording", 0.99, words, quoted=True) == QUOTED
+    assert only_noted(STIGMA, "wording", 0.99, words, quoted=False) is None
+    assert only_noted(STIGMA, "demeans", 0.99, words, quoted=True) is None
+    assert only_noted(EFFICACY, "promotes", 0.99, words, quoted=True) is None
+
+
+def test_what_is_only_noted_is_for_information_and_says_why():
     named = facts("Shockwave twice a month.")
-    assert priority(EFFICACY, "promotes", named, None, faint=False) == "normal"
-    assert priority(EFFICACY, "promotes", named, None, faint=True) == "info"
-    assert reason(EFFICACY, "promotes", named, None, plain, faint=True) == f"says that it works, {FAINT}"
+    assert priority(EFFICACY, "promotes", named, None) == "normal"
+    assert priority(EFFICACY, "promotes", named, None, noted=FAINT) == "info"
+    assert reason(EFFICACY, "promotes", named, None, [], noted=FAINT) == f"says that it works, {FAINT}"

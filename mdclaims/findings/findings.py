@@ -237,6 +237,8 @@ class PageResult:
     changes: Changes | None = None
 
 
+SHORT = 4
+"""Fewer words say little without the heading above them, or as a heading without what stands under it."""
 # An item of so few words says little without the heading above it.
 _SHORT_ITEM = 6
 
@@ -244,22 +246,45 @@ _SHORT_ITEM = 6
 def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
     """Return for each (label, sentence) the index of the first of its group, which may be itself.
 
-    A group is one claim: equal text, or several short items of one kind under one heading.
+    A group is one claim: equal text, several short items of one kind under one heading, or a heading of few words with
+    the first of its label that stands under it.
     """
     texts = [(label, fold(sentence.text)) for label, sentence in places]
     lists: dict[tuple[object, ...], set[str]] = {}
-    keys: list[tuple[object, ...] | None] = []
-    for label, sentence in places:
-        block = sentence.block
-        listed = block.kind in ITEM_KINDS and block.heading_path and len(sentence.text.split()) <= _SHORT_ITEM
-        keys.append((label, block.region, block.heading_path, block.kind) if listed else None)
-    for key, (_, text) in zip(keys, texts, strict=True):
+    listed = [_list_of(label, sentence) for label, sentence in places]
+    for key, (_, text) in zip(listed, texts, strict=True):
         if key is not None:
             lists.setdefault(key, set()).add(text)
     # One text alone is no list: the same button under many headings is one claim.
-    return first_of_each(
-        [text if key is None or len(lists[key]) == 1 else key for key, text in zip(keys, texts, strict=True)]
-    )
+    keys: list[Hashable] = [
+        text if key is None or len(lists[key]) == 1 else key for key, text in zip(listed, texts, strict=True)
+    ]
+    counts = Counter(keys)
+    following: dict[str, int] = {}
+    for n in range(len(places) - 1, -1, -1):
+        label, sentence = places[n]
+        below = following.get(label)
+        if below is not None and is_heading_of(sentence, places[below][1]):
+            is_short = len(sentence.text.split()) < SHORT
+            stand_once = counts[keys[n]] == 1 and (counts[keys[below]] == 1 or keys[below] in lists)
+            if is_short and stand_once:
+                keys[n] = keys[below]
+        following[label] = n
+    return first_of_each(keys)
+
+
+def _list_of(label: str, sentence: Sentence) -> tuple[object, ...] | None:
+    """Return what a short item shares with those of its list, None for what is no short item under a heading."""
+    block = sentence.block
+    if block.kind not in ITEM_KINDS or not block.heading_path or len(sentence.text.split()) > _SHORT_ITEM:
+        return None
+    return label, block.region, block.heading_path, block.kind
+
+
+def is_heading_of(sentence: Sentence, other: Sentence) -> bool:
+    """Return whether a sentence is the heading right above another."""
+    block, path = sentence.block, other.block.heading_path
+    return block.kind == "heading" and path[:-1] == block.heading_path and path[-1:] == (sentence.text,)
 
 
 def first_of_each(keys: Sequence[Hashable]) -> list[int]:

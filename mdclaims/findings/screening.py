@@ -22,7 +22,7 @@ from mdclaims.findings.findings import (
 )
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
-from mdclaims.findings.stance import CLAIMS, attributes, is_faint, priority, reason
+from mdclaims.findings.stance import CLAIMS, attributes, only_noted, priority, reason
 from mdclaims.findings.wording import Suggestion, own_wording, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
@@ -172,8 +172,10 @@ class Screener:
             else:
                 stances = forward if stance is None else (stance,)
                 suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
-            faint = is_faint(label, stance, scored[n].scores[label], cues[n])
-            why = reason(label, stance, facts, qualifier, cues[n], faint=faint)
+            noted = None
+            if stance is None or stance in forward:
+                noted = only_noted(label, stance, scored[n].scores[label], cues[n], quoted=sentences[n].quoted)
+            why = reason(label, stance, facts, qualifier, cues[n], noted=noted)
             chosen = self._severities.get(f"{label}.{stance}")
             findings.append(
                 Finding(
@@ -183,7 +185,7 @@ class Screener:
                     fingerprint=mark,
                     cues=cues[n],
                     stance=stance,
-                    priority=chosen or priority(label, stance, facts, qualifier, faint=faint),
+                    priority=chosen or priority(label, stance, facts, qualifier, noted=noted),
                     reason=f"{why}, {chosen} by your severities" if chosen else why,
                     group=marks[first],
                     attributes=facts,

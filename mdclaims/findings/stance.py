@@ -20,7 +20,8 @@ __all__ = ["CLAIMS", "PRIORITIES", "Attributes", "attributes", "priority", "reas
 CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
 """The labels that speak of a treatment."""
 FAINT = "but not clearly, and in none of the usual words"
-"""The end of the reason of a faint finding, see `is_faint`."""
+QUOTED = "in a quotation"
+"""The ends of two reasons, see `only_noted`."""
 CLEAR = 0.9
 """From this score on a finding is clear: of those, more than nine in ten are right."""
 UNQUALIFIED = "no risk, limit or source stands in its section"
@@ -86,20 +87,23 @@ def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
     return tuple(text for name, text in found.items() if not any(name in other and name != other for other in found))
 
 
-def is_faint(label: str, stance: str | None, score: float, cues: Sequence[Cue]) -> bool:
-    """Return whether a finding rests on the company of a sentence more than on its words.
+def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue], *, quoted: bool) -> str | None:
+    """Return why a finding is only noted although its stance puts it forward, as the end of its reason; else None.
 
-    It is not clear, and has no phrase of its label's cue lists, nor a condition as what a treatment is for: a name
-    under a heading that promises, a step between two claims. What demeans people is never faint, since no list has all
-    slurs.
+    `FAINT` if it is not clear, and has no phrase of its label's cue lists, nor a condition as what a treatment is for:
+    a name under a heading that promises, a step between two claims. `QUOTED` for wording about people in a quotation:
+    it is theirs who said it. What demeans people is always told.
     """
-    if score >= CLEAR or stance == "demeans":
-        return False
-    return not any(
+    if stance == "demeans":
+        return None
+    if label == "stigma_framing" and quoted:
+        return QUOTED
+    is_worded = any(
         _labels_of_cues()[cue.name] == label or (label == "efficacy_claim" and cue.name.startswith("condition_"))
         for cue in cues
         if cue.name in _labels_of_cues()  # not those of a user's own lists
     )
+    return None if is_worded or score >= CLEAR else FAINT
 
 
 @cache
@@ -108,7 +112,7 @@ def _labels_of_cues() -> dict[str, str | None]:
 
 
 def priority(
-    label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None, *, faint: bool = False
+    label: str, stance: str | None, facts: Attributes | None, qualifier: Qualifier | None, *, noted: str | None = None
 ) -> str:
     """Return the priority of a finding.
 
@@ -121,10 +125,10 @@ def priority(
         Of efficacy and safety claims; None for the other labels.
     qualifier : Qualifier or None
         The nearest in the claim's section.
-    faint : bool
-        As `is_faint` tells.
+    noted : str or None
+        What `only_noted` returns.
     """
-    if faint or (stance is not None and stance not in label_info()[label].forward):
+    if noted or (stance is not None and stance not in label_info()[label].forward):
         return "info"
     if label not in CLAIMS or facts is None:
         return "high" if stance == "demeans" else "normal"
@@ -144,12 +148,12 @@ def reason(
     qualifier: Qualifier | None,
     cues: Sequence[Cue],
     *,
-    faint: bool = False,
+    noted: str | None = None,
 ) -> str:
     """Return in one plain clause why the finding has its priority."""
     said = label_info()[label].stances[stance] if stance else label_info()[label].display.lower()
-    if faint:
-        return f"{said}, {FAINT}"
+    if noted:
+        return f"{said}, {noted}"
     if label not in CLAIMS or facts is None:
         words = _quoted(cues, _FAMILIES[label])
         return f"{said} ({words})" if words else said

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from mdclaims.config import JURISDICTIONS, Settings
 from mdclaims.findings.cleared import BASELINE_REASON
-from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold
+from mdclaims.findings.findings import SHORT, CloseWording, Finding, PageResult, Suppression, fold, is_heading_of
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rules import Rule, check_line, rule_of, rules_of
 from mdclaims.findings.stance import CLAIMS, CLEAR, UNQUALIFIED
@@ -322,8 +322,6 @@ CERTAINTY_LINE = (
 )
 _BORDER = 0.1
 _MOST_NAMED = 2
-# Fewer words say little without the heading above them.
-_SHORT = 4
 
 
 def certainty(score: float, threshold: float) -> str:
@@ -472,11 +470,13 @@ def _claim(
 ) -> Claim:
     findings = [result.findings[n] for n in numbers]
     entries = [result.sentences[finding.sentence] for finding in findings]
+    # A heading is told as what stands above its text.
+    headed = len(entries) > 1 and is_heading_of(entries[0].sentence, entries[1].sentence)
     quotes: dict[str, str] = {}
-    for entry in entries:
+    for entry in entries[headed:]:
         quotes.setdefault(fold(entry.sentence.text), one_line(entry.sentence.text))
-    path = entries[0].sentence.block.heading_path
-    needed = len(quotes) > 1 or len(next(iter(quotes.values())).split()) < _SHORT
+    path = entries[headed].sentence.block.heading_path
+    needed = headed or len(quotes) > 1 or len(next(iter(quotes.values())).split()) < SHORT
     # The findings of a group can differ; the one that is most urgent, then surest, speaks for it.
     lead = min(findings, key=lambda finding: (PRIORITIES.index(finding.priority), -(finding.score or 0)))
     surest = max(findings, key=lambda finding: finding.score or 0)
@@ -648,7 +648,7 @@ _HEADING_SHOWN = 100
 def quote_words(sentence: Sentence, most: int) -> str:
     """Return a sentence in quotation marks, on one line and at most so long, a short one with its heading."""
     quote = f"“{_cut(one_line(sentence.text), most)}”"
-    if len(sentence.text.split()) < _SHORT and sentence.block.heading_path:
+    if len(sentence.text.split()) < SHORT and sentence.block.heading_path:
         quote += f" (under “{_cut(one_line(sentence.block.heading_path[-1]), _HEADING_SHOWN)}”)"
     return quote
 
