@@ -76,6 +76,12 @@ def test_a_treatment_is_named_once_and_by_its_longest_name():
     assert [name.casefold() for name in named.treatments] == ["laser hair removal"]
 
 
+@pytest.mark.parametrize("text", ["Relief without surgery.", "Unlike antidepressants it is quick."])
+def test_what_one_is_spared_or_compared_with_is_not_what_is_offered(text):
+    assert facts(text).treatments == ()
+    assert facts(text, "Shockwave").treatments == ("Shockwave",)
+
+
 def test_a_word_for_any_treatment_names_none():
     assert facts("Each treatment session helps.").treatments == ()
 

@@ -76,9 +76,20 @@ def attributes(sentence: Sequence[Cue], headings: Sequence[Cue]) -> Attributes:
         about="rival" if "rival_failure" in names else "own",
         testimonial="testimonial" in names,
         serious="serious_condition" in names or any(cue.name == "serious_condition" for cue in headings),
-        treatments=_named(sentence, "treatment_") or _named(headings, "treatment_"),
+        treatments=_named(_offered(sentence), "treatment_") or _named(_offered(headings), "treatment_"),
         conditions=_named(sentence, "condition_") or _named(headings, "condition_"),
     )
+
+
+# What is compared with begins at most so many characters behind a comparison.
+_COMPARISON_REACH = 20
+
+
+def _offered(cues: Sequence[Cue]) -> list[Cue]:
+    """Return the cues without what one is spared ("without surgery") or compared with ("unlike pills")."""
+    spared = [(cue.start, cue.end) for cue in cues if cue.name == "noninvasive"]
+    spared += [(cue.start, cue.end + _COMPARISON_REACH) for cue in cues if cue.name == "comparison"]
+    return [cue for cue in cues if not any(start <= cue.start < end for start, end in spared)]
 
 
 def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
