@@ -19,6 +19,7 @@ from mdclaims.config import MODES, Settings
 from mdclaims.findings.findings import PageResult
 from mdclaims.findings.screening import Screener
 from mdclaims.labels import LABELS, label_info
+from mdclaims.language.hashing import Lines
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.classifier import ClaimClassifier, Judgement
 from mdclaims.model.corpus import CorpusDocument, read_corpus
@@ -93,7 +94,7 @@ class StubClassifier:
                     rows[row, LABELS.index(label)] = int(entry.text[at + 2 : at + 4]) / 100
         return rows
 
-    def judge(self, inputs: Sequence[SentenceInput]) -> Judgement:
+    def judge(self, inputs: Sequence[SentenceInput], lines: Lines | None = None) -> Judgement:
         stances = {label: [next(iter(label_info()[label].forward))] * len(inputs) for label in LABELS}
         for row, entry in enumerate(inputs):
             for letter, stance in re.findall(r"\[(\w)\d\d:(\w+)\]", entry.text):

@@ -14,7 +14,7 @@ from scipy import sparse
 from mdclaims.language.cues import cue_lists
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
-from mdclaims.model.features import FeatureExtractor, FeatureSettings
+from mdclaims.model.features import Contribution, FeatureExtractor, FeatureSettings, read_inputs
 from mdclaims.model.vectors import WordVectors
 from mdclaims.reading.page import KINDS, REGIONS
 
@@ -432,6 +432,19 @@ def test_any_script_gives_a_finite_row(extractor, text):
     assert np.isfinite(matrix.data).all()
 
 
+@settings(deadline=None, max_examples=30)
+@given(batch=st.lists(INPUTS, max_size=4), more=st.lists(st.sampled_from(["laser", "Safe fat", "Book now!"])))
+def test_lines_that_hold_more_change_nothing(with_vectors, batch, more):
+    weights = np.random.default_rng(3).normal(size=(with_vectors.width, 2)).astype(np.float32)
+    lines = read_inputs(batch, more)
+    assert lines.texts[0] == ""
+    assert len(set(lines.texts)) == len(lines.texts)
+    expected = with_vectors.product(batch, weights)
+    assert with_vectors.product(batch, weights, lines).tolist() == expected.tolist()
+    if batch:
+        assert with_vectors.product(batch[:1], weights, lines).tolist() == expected[:1].tolist()
+
+
 # --- the way back -----------------------------------------------------------------------------------------------
 
 
@@ -452,20 +465,25 @@ def weights_of(extractor: FeatureExtractor, *names: str) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def attribute(extractor: FeatureExtractor, entry: SentenceInput, weights: np.ndarray) -> list[Contribution]:
+    (found,) = extractor.attribute([entry], weights[:, None], [0])
+    return found
+
+
 @settings(deadline=None, max_examples=60)
 @given(entry=INPUTS)
 def test_contributions_add_up_to_the_row_times_the_weights(with_vectors, entry):
     assert "vector" in with_vectors.blocks
     for names in (*((name,) for name in with_vectors.blocks), tuple(with_vectors.blocks)):
         weights = weights_of(with_vectors, *names)
-        total = sum(part.weight for part in with_vectors.attribute(entry, weights))
+        total = sum(part.weight for part in attribute(with_vectors, entry, weights))
         assert total == pytest.approx((with_vectors.transform([entry]) @ weights)[0], abs=1e-4), names
 
 
 @settings(deadline=None, max_examples=30)
 @given(entry=INPUTS)
 def test_every_word_of_every_part_is_listed_once(with_vectors, entry):
-    found = with_vectors.attribute(entry, weights_of(with_vectors, *with_vectors.blocks))
+    found = attribute(with_vectors, entry, weights_of(with_vectors, *with_vectors.blocks))
     texts = {"sentence": entry.text, "heading": entry.heading, "previous": entry.previous, "next": entry.next}
     listed = [(part.part, part.start, part.end, part.text) for part in found if part.part in texts]
     make_doc = shared_pipeline().make_doc
@@ -495,13 +513,13 @@ def test_every_word_of_every_part_is_listed_once(with_vectors, entry):
 )
 def test_a_block_speaks_through_its_own_part(with_vectors, block_name, kind, part):
     entry = SentenceInput("Safe laser", kind, "main", "Safe fat", "Book now.", "Laser.", first_block=False)
-    found = with_vectors.attribute(entry, weights_of(with_vectors, block_name))
+    found = attribute(with_vectors, entry, weights_of(with_vectors, block_name))
     assert {one.part for one in found if one.weight} == {part}
 
 
 def test_the_heading_of_the_other_kind_says_nothing(with_vectors):
     entry = SentenceInput("Safe laser", kind="list_item", heading="Safe fat")
-    assert not any(part.weight for part in with_vectors.attribute(entry, weights_of(with_vectors, "heading")))
+    assert not any(part.weight for part in attribute(with_vectors, entry, weights_of(with_vectors, "heading")))
 
 
 def only(extractor: FeatureExtractor, name: str) -> np.ndarray:
@@ -513,7 +531,7 @@ def only(extractor: FeatureExtractor, name: str) -> np.ndarray:
 
 
 def shares(extractor: FeatureExtractor, entry: SentenceInput, weights: np.ndarray) -> list[tuple[str, float]]:
-    return [(part.text, part.weight) for part in extractor.attribute(entry, weights) if part.weight]
+    return [(part.text, part.weight) for part in attribute(extractor, entry, weights) if part.weight]
 
 
 def test_a_cue_is_divided_among_its_words(extractor):
@@ -555,5 +573,5 @@ def test_lengths_are_one_circumstance(extractor):
 
 
 def test_an_empty_input_has_circumstances_only(with_vectors):
-    found = with_vectors.attribute(SentenceInput(""), weights_of(with_vectors, *with_vectors.blocks))
+    found = attribute(with_vectors, SentenceInput(""), weights_of(with_vectors, *with_vectors.blocks))
     assert {part.part for part in found} == {"circumstance"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdclaims.language.hashing import WordRows, hash_string, is_word, mix, norms_of
+from mdclaims.language.hashing import Lines, WordRows, hash_string, mix
 
 TEXTS = st.lists(st.lists(st.sampled_from([1, 2, 3, 2**64 - 1]), max_size=6), max_size=6)
 
@@ -129,6 +129,16 @@ PIECES = [
 ]
 
 
+def norms_of(doc):
+    return Lines.of(doc).rows.words
+
+
+def words_in(lines):
+    """Return the text that each word belongs to, and the word."""
+    places = zip(lines.rows.owner.tolist(), lines.starts.tolist(), lines.ends.tolist(), strict=True)
+    return [(owner, lines.texts[owner][start:end]) for owner, start, end in places]
+
+
 @settings(deadline=None)
 @given(texts=st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=6))
 def test_texts_read_together_have_the_words_that_each_has_alone(nlp, texts):
@@ -141,9 +151,26 @@ def test_texts_read_together_have_the_words_that_each_has_alone(nlp, texts):
 
 
 def test_white_space_is_no_word(nlp):
-    doc = nlp.make_doc(" no  pain\n\nnow\t")
-    assert [token.text for token, word in zip(doc, is_word(doc), strict=True) if word] == ["no", "pain", "now"]
-    assert len(norms_of(doc)) == 3
+    assert words_in(Lines.of(nlp.make_doc(" no  pain\n\nnow\t"))) == [(0, "no"), (0, "pain"), (0, "now")]
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=6), data=st.data())
+def test_lines_know_where_their_words_stand(nlp, texts, data):
+    lines = Lines.read(nlp, texts)
+    expected = [
+        (n, token.text) for n, text in enumerate(texts) for token in nlp.make_doc(text) if not token.text.isspace()
+    ]
+    assert words_in(lines) == expected
+    chosen = data.draw(st.lists(st.sampled_from(range(len(texts))))) if texts else []
+    some = lines.only(np.array(chosen, dtype=np.int64))
+    assert some.texts == lines.texts
+    assert words_in(some) == [(n, word) for n, word in expected if n in chosen]
+
+
+def test_lines_are_numbered(nlp):
+    assert Lines.read(nlp, ["", "no pain", "now"]).numbers == {"": 0, "no pain": 1, "now": 2}
+    assert Lines.read(nlp, []).numbers == {}
 
 
 @given(TEXTS, st.data())

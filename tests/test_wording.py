@@ -221,7 +221,7 @@ def test_hostile_text_takes_linear_time(piece):
 def raised(question, text, qualifier=None):
     cues = shared_matcher().find(shared_pipeline().make_doc(text))
     facts = attributes(cues, [])
-    return is_raised(question, question.stances, facts, qualifier, {cue.name for cue in cues})
+    return is_raised(question, facts, qualifier, {cue.name for cue in cues})
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
 
 def fold(text: str) -> str:
     """Return the form in which texts are compared: case folded, straight quotes, single spaces."""
-    straight = text.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'})
+    straight = text.replace("‘", "'").replace("’", "'").replace("“", '"').replace("”", '"')
     return " ".join(straight.casefold().split())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from mdclaims.language.hashing import Lines
 from mdclaims.language.pipeline import looks_english, shared_pipeline
 from mdclaims.language.sentences import Sentence, SentenceInput, page_inputs, split_page
 from mdclaims.model.classifier import Judgement, Scores
-from mdclaims.model.explanations import explain
+from mdclaims.model.explanations import Explanation, explain
+from mdclaims.model.features import read_inputs
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
 
@@ -83,10 +85,18 @@ class Screener:
         if not looks_english([sentence.text for sentence in sentences]):
             page = replace(page, notes=(*page.notes, "does not look like English, the only language that is judged"))
         inputs = page_inputs(sentences)
-        return self._result(page, sentences, inputs, self.model.classifier.judge(inputs))
+        # Whatever looks at words afterwards looks at these: reading them takes longer than looking.
+        paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
+        lines = read_inputs(inputs, [text for path in paths for text in path])
+        return self._result(page, sentences, inputs, lines, self.model.classifier.judge(inputs, lines))
 
     def _result(
-        self, page: Page, sentences: Sequence[Sentence], inputs: Sequence[SentenceInput], judgement: Judgement
+        self,
+        page: Page,
+        sentences: Sequence[Sentence],
+        inputs: Sequence[SentenceInput],
+        lines: Lines,
+        judgement: Judgement,
     ) -> PageResult:
         scores = judgement.scores
         carried = self._carried(scores, self.settings.mode)
@@ -94,25 +104,30 @@ class Screener:
         scored = tuple(
             ScoredSentence(
                 sentence=sentence,
-                scores={label: float(value) for label, value in zip(LABELS, row, strict=True)},
-                labels=tuple(label for label, carries in zip(LABELS, carrying, strict=True) if carries),
+                scores=dict(zip(LABELS, row, strict=True)),
+                labels=tuple(compress(LABELS, carrying)),
             )
-            for sentence, row, carrying in zip(sentences, scores, carried & asked, strict=True)
+            for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
         )
         places = [(n, label) for n, entry in enumerate(scored) for label in entry.labels]
         marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
         firsts = groups([(label, sentences[n]) for n, label in places])
         bearers = list(dict.fromkeys(n for n, _ in places))
         paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
-        known = self._find_cues([*(sentences[n].text for n in bearers), *(text for path in paths for text in path)])
+        known = self._find_cues(
+            lines, [*(sentences[n].text for n in bearers), *(text for path in paths for text in path)]
+        )
         cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
         # What qualifies a claim does not hang on the mode or on the labels that were asked for.
         kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
         qualifiers = nearest_qualifiers(sentences, kinds, list(cues))
         headings = {path: [cue for text in path for cue in known[text]] for path in paths}
         quoted: dict[int, list[tuple[int, int]]] = {}
+        explanations: list[Explanation | None] = [None] * len(places)
+        if self.settings.explain:
+            explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
         findings: list[Finding] = []
-        for (n, label), mark, first in zip(places, marks, firsts, strict=True):
+        for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
             stance = judgement.stances[label][n] if label in judgement.stances else None
             forward = label_info()[label].forward
             facts = qualifier = None
@@ -146,7 +161,7 @@ class Screener:
                     attributes=facts,
                     qualifier=qualifier,
                     suggestions=suggestions,
-                    explanation=explain(self.model.classifier, inputs[n], label) if self.settings.explain else None,
+                    explanation=explanation,
                 )
             )
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
@@ -156,16 +171,15 @@ class Screener:
         thresholds = self.model.classifier.thresholds[mode]
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
-    def _find_cues(self, texts: Sequence[str]) -> dict[str, list[Cue]]:
-        """Return the cues of each different text, of the shipped lists and of the user's own, by position."""
-        lines = Lines.read(self._nlp, list(dict.fromkeys(texts)))
-        found: dict[str, list[Cue]] = {}
-        for matcher in self._matchers:
+    def _find_cues(self, lines: Lines, texts: Sequence[str]) -> dict[str, list[Cue]]:
+        """Return the cues of texts among `lines`, of the shipped lists and of the user's own, by position."""
+        numbers = lines.numbers
+        lines = lines.only(np.array([numbers[text] for text in texts], np.int64))
+        shipped, *others = self._matchers
+        found = dict(shipped.find_lines(lines))
+        for matcher in others:
             for text, cues in matcher.find_lines(lines):
-                found.setdefault(text, []).extend(cues)
-        if len(self._matchers) > 1:
-            for cues in found.values():
-                cues.sort(key=lambda cue: (cue.start, cue.end, cue.name))
+                found[text] = sorted(found[text] + cues, key=lambda cue: (cue.start, cue.end, cue.name))
         return found
 
 

@@ -589,7 +589,8 @@ def questions_for(
         Of the sentence; offsets into the page's text.
     """
     names = {cue.name for cue in cues}
-    raised = (entry for entry in wording.questions if is_raised(entry, stances, facts, qualifier, names))
+    asked = [entry for entry in wording.questions if not entry.stances.isdisjoint(stances)]
+    raised = (entry for entry in asked if is_raised(entry, facts, qualifier, names))
     found: list[Suggestion] = []
     for question in islice(raised, MOST_QUESTIONS):
         cue = next((cue for cue in cues if cue.name in question.cues), None)
@@ -612,15 +613,13 @@ def questions_for(
 
 def is_raised(
     question: Question,
-    stances: Collection[str],
     facts: Attributes | None,
     qualifier: Qualifier | None,
     cues: Collection[str],
 ) -> bool:
-    """Return whether a claim brings up a question; `cues` are the names of the lists that fire in it."""
+    """Return whether a claim of its stances brings up a question; `cues` names the lists that fire in the claim."""
     return (
-        not question.stances.isdisjoint(stances)
-        and (not question.cues or not question.cues.isdisjoint(cues))
+        (not question.cues or not question.cues.isdisjoint(cues))
         and question.without.isdisjoint(cues)
         and not (question.unqualified and qualifier is not None)
         and all(facts is not None and _has(facts, key, value) for key, value in question.attributes.items())

@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,14 +21,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from spacy.attrs import IDX, LENGTH
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from mdclaims.config import read_toml
 from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
-from mdclaims.language.hashing import Lines, WordRows, is_word, norms_of
+from mdclaims.language.hashing import Lines, WordRows
 from mdclaims.language.pipeline import shared_pipeline
 
 _ALTERNATIVES = re.compile(r"\(([^()]*)\)")
@@ -80,6 +79,23 @@ class Cue:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Phrases found in several texts.
+
+    Attributes
+    ----------
+    lists : array of int32
+        The list of each, by its index into `CueMatcher.names`.
+    starts, ends : array of int64
+        The words of each, half-open places in the `WordRows` of the texts.
+    """
+
+    lists: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
 
 def expand(phrase: str) -> list[str]:
@@ -258,22 +274,16 @@ class CueMatcher:
         )
         return hits @ self._lists_of
 
-    def matches(self, doc: Doc) -> Iterator[tuple[int, int, int]]:
-        """Yield every match, overlapping ones too: index into `names`, first token, token behind the last.
-
-        The longest come first, and of one length the leftmost.
-        """
-        yield from self._matches(WordRows.of([norms_of(doc)]), np.flatnonzero(is_word(doc)))
-
-    def _matches(self, words: WordRows, tokens: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        rows, places = self._without_hyphens(words)
-        tokens = tokens[places]
-        pointers, lists = self._lists_of.indptr.tolist(), self._lists_of.indices.tolist()
-        for order, phrases, starts in reversed(list(self._find(rows))):
-            firsts, lasts = tokens[starts].tolist(), tokens[starts + order - 1].tolist()
-            for phrase, first, last in zip(phrases.tolist(), firsts, lasts, strict=True):
-                for number in lists[pointers[phrase] : pointers[phrase + 1]]:
-                    yield number, first, last + 1
+    def matches(self, texts: WordRows) -> Matches:
+        """Return every match, overlapping ones too; the longest come first, and of one length the leftmost."""
+        rows, places = self._without_hyphens(texts)
+        found = [
+            (phrases, places[starts], places[starts + order - 1] + 1) for order, phrases, starts in self._find(rows)
+        ]
+        phrases, starts, ends = (np.concatenate(parts) for parts in zip(*reversed(found), strict=True))
+        lists = self._lists_of[phrases]
+        each = np.diff(lists.indptr)
+        return Matches(lists.indices, np.repeat(starts, each), np.repeat(ends, each))
 
     def find(self, doc: Doc) -> list[Cue]:
         """Return the cues of `doc` by position; of overlapping matches of one list only the longest."""
@@ -282,16 +292,11 @@ class CueMatcher:
 
     def find_lines(self, lines: Lines) -> Iterator[tuple[str, list[Cue]]]:
         """Yield each text with its cues, the same as `find` gives for the text alone."""
-        kept = _longest_of_each(self._matches(lines.rows, lines.tokens))
-        numbers, firsts, lasts = np.array(kept, np.int64).reshape(-1, 3).T
-        places, lengths = lines.doc.to_array([IDX, LENGTH]).astype(np.int64).reshape(-1, 2).T
-        starts, ends = places[firsts], places[lasts - 1] + lengths[lasts - 1]
-        owners = np.searchsorted(lines.begins, starts, side="right") - 1
-        begins = lines.begins[owners]
+        matches = _longest_of_each(self.matches(lines.rows), len(lines.rows.words))
+        owners = lines.rows.owner[matches.starts].tolist()
+        starts, ends = lines.starts[matches.starts].tolist(), lines.ends[matches.ends - 1].tolist()
         found: list[list[Cue]] = [[] for _ in lines.texts]
-        for number, owner, start, end in zip(
-            numbers.tolist(), owners.tolist(), (starts - begins).tolist(), (ends - begins).tolist(), strict=True
-        ):
+        for number, owner, start, end in zip(matches.lists.tolist(), owners, starts, ends, strict=True):
             found[owner].append(Cue(self.names[number], start, end, lines.texts[owner][start:end]))
         for cues in found:
             cues.sort(key=_position)
@@ -312,17 +317,20 @@ class CueMatcher:
         return WordRows(rows.words[places], rows.owner[places], rows.count), places
 
 
-def _longest_of_each(matches: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _longest_of_each(matches: Matches, words: int) -> Matches:
     """Return the matches, longest first, without those that overlap a kept one of their list."""
-    taken: set[tuple[int, int]] = set()
-    kept: list[tuple[int, int, int]] = []
-    for match in matches:
-        number, first, last = match
-        places = [(number, place) for place in range(first, last)]
+    # Each list has as many places as there are words.
+    shift = matches.lists.astype(np.int64) * words
+    taken: set[int] = set()
+    kept: list[int] = []
+    for number, (start, end) in enumerate(
+        zip((shift + matches.starts).tolist(), (shift + matches.ends).tolist(), strict=True)
+    ):
+        places = range(start, end)
         if taken.isdisjoint(places):
             taken.update(places)
-            kept.append(match)
-    return kept
+            kept.append(number)
+    return Matches(matches.lists[kept], matches.starts[kept], matches.ends[kept])
 
 
 def _position(cue: Cue) -> tuple[int, int, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from spacy.attrs import IDX, IS_SPACE, NORM
+from spacy.attrs import IDX, IS_SPACE, LENGTH, NORM
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -63,10 +63,14 @@ class WordRows:
 
     def only(self, texts: npt.NDArray[np.int64]) -> WordRows:
         """Return the same rows with the words of the texts of these numbers alone."""
+        words = self.words_of(texts)
+        return WordRows(self.words[words], self.owner[words], self.count)
+
+    def words_of(self, texts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the places of the words of the texts of these numbers, rising."""
         kept = np.zeros(self.count, dtype=bool)
         kept[texts] = True
-        words = np.flatnonzero(kept[self.owner])
-        return WordRows(self.words[words], self.owner[words], self.count)
+        return np.flatnonzero(kept[self.owner])
 
     def vocabulary(self) -> tuple[Hashes, sparse.csr_matrix]:
         """Return the different words, and in rows where they occur.
@@ -100,47 +104,48 @@ class Lines:
     Attributes
     ----------
     texts : tuple of str
-    doc : Doc
     rows : WordRows
-    tokens : array of int64
-        For each word of `rows` its token in `doc`.
-    begins : array of int64
-        Where each text begins in `doc`, in code points.
+    starts, ends : array of int64
+        For each word of `rows` its half-open code-point offsets into its text.
     """
 
     texts: tuple[str, ...]
-    doc: Doc
     rows: WordRows
-    tokens: npt.NDArray[np.int64]
-    begins: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
     @classmethod
     def read(cls, nlp: Language, texts: Sequence[str]) -> Lines:
         """Tokenise texts; no token reaches over a line's end, so that a text has the same words as by itself."""
-        begins: npt.NDArray[np.int64] = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
-        doc = nlp.make_doc("\n".join(texts))
-        if not texts:
-            return cls((), doc, WordRows.of([]), np.empty(0, np.int64), begins[:0])
-        norms, places, is_space = doc.to_array([NORM, IDX, IS_SPACE]).T
-        words = np.flatnonzero(is_space == 0)
-        owner = np.searchsorted(begins, places[words].astype(np.int64), side="right") - 1
-        return cls(tuple(texts), doc, WordRows(norms[words], owner, len(texts)), words, begins)
+        return cls._of(nlp.make_doc("\n".join(texts)), texts)
 
     @classmethod
     def of(cls, doc: Doc) -> Lines:
         """Take a doc as one line."""
-        return cls((doc.text,), doc, WordRows.of([norms_of(doc)]), np.flatnonzero(is_word(doc)), np.zeros(1, np.int64))
+        return cls._of(doc, (doc.text,))
 
+    @classmethod
+    def _of(cls, doc: Doc, texts: Sequence[str]) -> Lines:
+        tokens = np.asarray(doc.to_array([NORM, IDX, LENGTH, IS_SPACE]), np.uint64)
+        norms, places, lengths, is_space = tokens.reshape(-1, 4).T
+        words = np.flatnonzero(is_space == 0)
+        begins: npt.NDArray[np.int64] = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
+        places = places[words].astype(np.int64)
+        owner = np.searchsorted(begins, places, side="right") - 1
+        starts = places - begins[owner]
+        rows = WordRows(norms[words], owner, len(texts))
+        return cls(tuple(texts), rows, starts, starts + lengths[words].astype(np.int64))
 
-def is_word(doc: Doc) -> npt.NDArray[np.bool_]:
-    """Return which tokens are words: all but white space."""
-    return np.asarray(doc.to_array([IS_SPACE]).ravel() == 0)
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The place of each text in `texts`."""
+        return {text: number for number, text in enumerate(self.texts)}
 
-
-def norms_of(doc: Doc) -> Hashes:
-    """Return the NORM hashes of a text's words."""
-    norms: Hashes = doc.to_array([NORM]).astype(np.uint64, copy=False).ravel()[is_word(doc)]
-    return norms
+    def only(self, texts: npt.NDArray[np.int64]) -> Lines:
+        """Return the same lines with the words of the texts of these numbers alone."""
+        words = self.rows.words_of(texts)
+        rows = WordRows(self.rows.words[words], self.rows.owner[words], self.rows.count)
+        return Lines(self.texts, rows, self.starts[words], self.ends[words])
 
 
 def mix(values: Hashes) -> Hashes:

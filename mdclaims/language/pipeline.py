@@ -41,13 +41,14 @@ _ENGLISH = frozenset("the and of to for you your we our with are that from this 
 # Of 228 real English clinic pages the least had 8 %; pages in other languages 0 to 0.4 %.
 _ENGLISH_SHARE = 0.02
 _ENOUGH_WORDS = 12
-_WORD = re.compile(r"[^\W\d_]+")
+# The modifier letter apostrophe is no letter here.
+_WORD = re.compile(r"[^\W\d_ʼ]+")
 
 
 def looks_english(texts: Sequence[str]) -> bool:
     """Return whether texts may be English; too few words to tell count as English."""
-    words = [word for text in texts for word in _WORD.findall(text.lower().translate(_APOSTROPHES))]
-    return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
+    words = _WORD.findall("\n".join(texts).lower())
+    return len(words) < _ENOUGH_WORDS or sum(map(_ENGLISH.__contains__, words)) >= _ENGLISH_SHARE * len(words)
 
 
 def create_pipeline() -> Language:

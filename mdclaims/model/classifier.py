@@ -16,6 +16,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from mdclaims.labels import LABELS
+from mdclaims.language.hashing import Lines
 from mdclaims.language.sentences import SentenceInput
 from mdclaims.model.features import FeatureExtractor, FeatureSettings
 from mdclaims.model.vectors import WordVectors
@@ -115,11 +116,18 @@ class ClaimClassifier:
     vectors: WordVectors | None = None
     _extractor: FeatureExtractor | None = field(default=None, repr=False, compare=False)
     _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
-    _stance_weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    _judging_weights: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    _log_odds_weights: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what is made again when first used: the extractor, which holds the pipeline, and the weights."""
-        return {**self.__dict__, "_extractor": None, "_weights": None, "_stance_weights": None}
+        return {
+            **self.__dict__,
+            "_extractor": None,
+            "_weights": None,
+            "_judging_weights": None,
+            "_log_odds_weights": None,
+        }
 
     @property
     def extractor(self) -> FeatureExtractor:
@@ -138,15 +146,23 @@ class ClaimClassifier:
         return self._weights
 
     @property
-    def stance_weights(self) -> npt.NDArray[np.float32]:
-        """The weights of all stances, label by label: shape (features, stances of all labels)."""
-        if self._stance_weights is None:
-            parts = [np.zeros((self.extractor.width, 0), np.float32)]
+    def judging_weights(self) -> npt.NDArray[np.float32]:
+        """`weights`, then those of all stances, label by label: shape (features, labels + stances of all labels)."""
+        if self._judging_weights is None:
+            parts = [self.weights]
             for stance in self.stances.values():
                 parts.append(np.zeros((self.extractor.width, len(stance.stances)), np.float32))
                 parts[-1][stance.columns] = stance.weights
-            self._stance_weights = np.hstack(parts)
-        return self._stance_weights
+            self._judging_weights = np.hstack(parts)
+        return self._judging_weights
+
+    @property
+    def log_odds_weights(self) -> npt.NDArray[np.float64]:
+        """What the features add to a score's log-odds: `weights` times the calibrators' slopes."""
+        if self._log_odds_weights is None:
+            slopes = [float(classifier.calibrator.coef_[0, 0]) for classifier in self.classifiers]
+            self._log_odds_weights = self.weights.astype(np.float64) * slopes
+        return self._log_odds_weights
 
     def scores(self, inputs: Sequence[SentenceInput]) -> Scores:
         """Return calibrated scores.
@@ -163,9 +179,9 @@ class ClaimClassifier:
         """
         return self._calibrated(inputs, self._products(inputs, self.weights))
 
-    def judge(self, inputs: Sequence[SentenceInput]) -> Judgement:
-        """Return scores and stances, reading the sentences once for both."""
-        products = self._products(inputs, np.hstack([self.weights, self.stance_weights]))
+    def judge(self, inputs: Sequence[SentenceInput], lines: Lines | None = None) -> Judgement:
+        """Return scores and stances; `lines` are those of `read_inputs`, where they are read already."""
+        products = self._products(inputs, self.judging_weights, lines)
         stances: dict[str, list[str]] = {}
         at = len(self.labels)
         for label, stance in self.stances.items():
@@ -174,11 +190,13 @@ class ClaimClassifier:
             at += len(stance.stances)
         return Judgement(scores=self._calibrated(inputs, products[:, : len(self.labels)]), stances=stances)
 
-    def _products(self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _products(
+        self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32], lines: Lines | None = None
+    ) -> npt.NDArray[np.float32]:
         # In slices, so that the largest page allowed needs no more memory than a large one.
         slices = [inputs[at : at + _SLICE] for at in range(0, len(inputs), _SLICE)]
         empty = np.zeros((0, weights.shape[1]), np.float32)
-        return np.vstack([empty, *(self.extractor.product(part, weights) for part in slices)])
+        return np.vstack([empty, *(self.extractor.product(part, weights, lines) for part in slices)])
 
     def _calibrated(self, inputs: Sequence[SentenceInput], products: npt.NDArray[np.float32]) -> Scores:
         out = np.zeros((len(inputs), len(LABELS)))

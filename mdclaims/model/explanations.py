@@ -8,12 +8,12 @@ is divided evenly among them. Nothing here is an approximation; "The Mythos of M
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from mdclaims.language.hashing import Lines
 from mdclaims.language.sentences import SentenceInput
-from mdclaims.model.classifier import ClaimClassifier
+from mdclaims.model.classifier import ClaimClassifier, LabelClassifier
 from mdclaims.model.features import Contribution
 
 
@@ -38,20 +38,50 @@ class Explanation:
         return self.baseline + sum(entry.weight for entry in self.contributions)
 
 
-def explain(classifier: ClaimClassifier, entry: SentenceInput, label: str) -> Explanation:
-    """Take the score of one sentence and label apart.
+# Sentences taken apart at once: each word takes some kilobytes meanwhile.
+_BATCH = 1000
+
+
+def explain(
+    classifier: ClaimClassifier, asked: Sequence[tuple[SentenceInput, str]], lines: Lines | None = None
+) -> list[Explanation]:
+    """Take scores apart.
+
+    Parameters
+    ----------
+    classifier : ClaimClassifier
+    asked : sequence of (SentenceInput, str)
+        Sentences, each with the label whose score is meant.
+    lines : Lines, optional
+        Of `read_inputs`, where the sentences are read already.
 
     Raises
     ------
     ValueError
         If the classifier has no such label.
     """
-    column = classifier.labels.index(label)
-    fitted = classifier.classifiers[column]
+    baselines = [_baseline(fitted) for fitted in classifier.classifiers]
+    out: list[Explanation] = []
+    for at in range(0, len(asked), _BATCH):
+        part = asked[at : at + _BATCH]
+        columns = [classifier.labels.index(label) for _, label in part]
+        entries = [entry for entry, _ in part]
+        found = classifier.extractor.attribute(entries, classifier.log_odds_weights, columns, lines)
+        out += [
+            Explanation(baselines[column], tuple(sorted(filter(_has_weight, contributions), key=_strongest_first)))
+            for column, contributions in zip(columns, found, strict=True)
+        ]
+    return out
+
+
+def _baseline(fitted: LabelClassifier) -> float:
     slope, intercept = float(fitted.calibrator.coef_[0, 0]), float(fitted.calibrator.intercept_[0])
-    weights = slope * classifier.weights[:, column].astype(np.float64)
-    contributions = [part for part in classifier.extractor.attribute(entry, weights) if part.weight]
-    return Explanation(
-        baseline=slope * float(fitted.regression.intercept_[0]) + intercept,
-        contributions=tuple(sorted(contributions, key=lambda part: (-abs(part.weight), part.part, part.start or 0))),
-    )
+    return slope * float(fitted.regression.intercept_[0]) + intercept
+
+
+def _has_weight(part: Contribution) -> bool:
+    return part.weight != 0
+
+
+def _strongest_first(part: Contribution) -> tuple[float, str, int]:
+    return -abs(part.weight), part.part, part.start or 0

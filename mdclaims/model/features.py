@@ -11,8 +11,7 @@ The extractor has no fitted state: the same input gives the same row, on any pag
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import matmul
@@ -20,11 +19,10 @@ from operator import matmul
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from spacy.tokens import Doc
 
 from mdclaims.labels import LABELS
 from mdclaims.language.cues import shared_matcher
-from mdclaims.language.hashing import Hashes, WordRows, hash_string, is_word, mix, norms_of
+from mdclaims.language.hashing import Hashes, Lines, WordRows, hash_string, mix
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
 from mdclaims.model.vectors import WordVectors
@@ -39,8 +37,13 @@ _FIRST, _BARE = "first block of its region", "no heading"
 _PLACES = (*(f"kind: {kind}" for kind in KINDS), *(f"region: {region}" for region in REGIONS), _FIRST, _BARE)
 _SIGNS = (*(f"{length}{_LENGTH_SUFFIX}" for length in _LENGTHS), "exclamation", "figure", "telephone number")
 _CIRCUMSTANCES = (*_PLACES, *_SIGNS, "question", "heading is a question")
+_IS_LENGTH = np.array([name.endswith(_LENGTH_SUFFIX) for name in _CIRCUMSTANCES])
+# The parts of an input that have columns of cues, in their order.
+_CUE_PARTS = ("cue", "heading", "item_heading", "previous", "next")
 # The parts of an input as contributions name them.
 _PARTS = ("sentence", "heading", "previous", "next")
+# The empty text, in all that `read_inputs` reads: it has no features.
+_EMPTY = 0
 # Stands before a sentence's first word: "call" at the beginning asks, "the call" does not.
 _BEGIN = np.uint64(1)
 
@@ -196,8 +199,7 @@ class FeatureExtractor:
         return self._dense_names
 
     def _name_dense(self) -> tuple[str, ...]:
-        parts = ("cue", "heading", "item_heading", "previous", "next")
-        return (*(f"{part}:{cue}" for part in parts for cue in (*self._cues.names, *LABELS)), *_CIRCUMSTANCES)
+        return (*(f"{part}:{cue}" for part in _CUE_PARTS for cue in (*self._cues.names, *LABELS)), *_CIRCUMSTANCES)
 
     # --- the matrix ---------------------------------------------------------------------------------------------
 
@@ -213,9 +215,13 @@ class FeatureExtractor:
         scipy.sparse.csr_matrix
             Shape (len(inputs), `width`), float32.
         """
-        return sparse.hstack([block.matrix() for block in self._blocks(inputs)], format="csr", dtype=np.float32)
+        return sparse.hstack(
+            [block.matrix() for block in self._blocks(inputs, read_inputs(inputs))], format="csr", dtype=np.float32
+        )
 
-    def product(self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def product(
+        self, inputs: Sequence[SentenceInput], weights: npt.NDArray[np.float32], lines: Lines | None = None
+    ) -> npt.NDArray[np.float32]:
         """Return ``transform(inputs) @ weights``, without making the matrix.
 
         Parameters
@@ -223,6 +229,8 @@ class FeatureExtractor:
         inputs : sequence of SentenceInput
         weights : array of float32
             *Shape: (width, n)*
+        lines : Lines, optional
+            Of `read_inputs`, where they are read already.
 
         Returns
         -------
@@ -231,29 +239,26 @@ class FeatureExtractor:
         """
         total = np.zeros((len(inputs), weights.shape[1]), np.float32)
         column = 0
-        for block in self._blocks(inputs):
+        for block in self._blocks(inputs, lines or read_inputs(inputs)):
             total += block @ weights[column : column + block.width]
             column += block.width
         return total
 
-    def _blocks(self, inputs: Sequence[SentenceInput]) -> Iterator[FeatureBlock]:
+    def _blocks(self, inputs: Sequence[SentenceInput], lines: Lines) -> Iterator[FeatureBlock]:
         """Yield the columns from left to right."""
-        # Headings and neighbours repeat: each different string is read once. Number 0 has no features.
-        numbers = {"": 0}
-        parts = [numbers.setdefault(part, len(numbers)) for entry in inputs for part in _parts(entry)]
-        sentence, heading, previous, following = np.array(parts, dtype=np.int64).reshape(-1, 4).T
-        texts = WordRows.read(self._nlp, list(numbers))
+        sentence, heading, previous, following = numbers = _numbers(inputs, lines)
+        # The lines may be those of a whole page, the inputs a part of it.
+        texts = lines.rows.only(numbers.ravel())
         own = texts.only(sentence)
         words, occurrences = own.vocabulary()
         known = [self._word(int(word)) for word in words]
         is_item = np.fromiter((entry.kind in ITEM_KINDS for entry in inputs), dtype=bool, count=len(inputs))
-        here, under, above, above_item, before, behind = (
+        here, above, above_item, before, behind = (
             _selection(chosen, texts.count)
             for chosen in (
                 sentence,
-                heading,
-                np.where(is_item, 0, heading),
-                np.where(is_item, heading, 0),
+                np.where(is_item, _EMPTY, heading),
+                np.where(is_item, heading, _EMPTY),
                 previous,
                 following,
             )
@@ -273,103 +278,147 @@ class FeatureExtractor:
         yield FeatureBlock((here, cues, sparse.diags_array(self._cue_scale, format="csr")))
         for selection in (above, above_item, before, behind):
             yield FeatureBlock((selection, cues))
-        yield FeatureBlock((_filled(_places(inputs)),))
-        yield FeatureBlock((here, _filled(_signs(list(numbers), own.lengths, known, occurrences))))
-        asks = np.fromiter(map(_asks, numbers), dtype=np.float32, count=len(numbers))
-        yield FeatureBlock((here, _filled(asks[:, None])))
-        yield FeatureBlock((under, _filled(asks[:, None])))
+        signs = _signs(lines.texts, own.lengths, known, occurrences)
+        yield from _circumstances(inputs, lines, sentence, heading, signs)
         if self._vectors is not None:
             means = self._vectors.means(words, occurrences) * np.float32(bits.vector_weight)
             yield FeatureBlock((here, _filled(means)))
 
     # --- the way back, from columns to words --------------------------------------------------------------------
 
-    def attribute(self, entry: SentenceInput, weights: npt.NDArray[np.float64]) -> list[Contribution]:
-        """Divide the product of a row of `transform` with `weights` among words and circumstances.
+    def attribute(
+        self,
+        inputs: Sequence[SentenceInput],
+        weights: npt.NDArray[np.float64],
+        chosen: Sequence[int],
+        lines: Lines | None = None,
+    ) -> list[list[Contribution]]:
+        """Divide products of rows of `transform` with `weights` among words and circumstances.
 
         A feature of several words (an n-gram, a cue) is shared evenly by them.
 
         Parameters
         ----------
-        entry : SentenceInput
+        inputs : sequence of SentenceInput
         weights : array of float64
-            *Shape: (width,)*
+            *Shape: (width, n)*
+        chosen : sequence of int
+            For each input the column of `weights` that is asked for.
+        lines : Lines, optional
+            Of `read_inputs`, where they are read already.
 
         Returns
         -------
-        list of Contribution
-            Their weights add up to ``transform([entry]) @ weights``, up to rounding.
+        list of list of Contribution
+            For each input its words and the circumstances that hold. Their weights add up to
+            ``(transform([entry]) @ weights)[0, column]``, up to rounding.
         """
+        lines = lines or read_inputs(inputs)
+        numbers = _numbers(inputs, lines)
+        lines = lines.only(numbers.ravel())
+        words, occurrences = lines.rows.vocabulary()
+        known = [self._word(int(word)) for word in words]
         edges = np.cumsum([0, *self.blocks.values()])
         block = {name: weights[edges[n] : edges[n + 1]] for n, name in enumerate(self.blocks)}
-        scale = np.ones(len(self._dense_names))
-        scale[: len(self._cue_scale)] = self._cue_scale
-        dense = dict(zip(self._dense_names, block["dense"] * scale, strict=True))
-        bits = self.settings
-        above = "item_heading" if entry.kind in ITEM_KINDS else "heading"
-        docs = [self._nlp.make_doc(part) for part in _parts(entry)]
-        rows = [WordRows.of([norms_of(doc)]) for doc in docs]
-        begun = _shares(_begun(rows[0]), bits.word_orders, block["word"]) * bits.word_weight
-        shares = [
-            begun[1:] + self._character_shares(rows[0].words, block["char"]) * bits.char_weight,
-            _shares(rows[1], (1, 2), block[above]),
-            _shares(rows[2], (1,), block["previous"]),
-            _shares(rows[3], (1,), block["next"]),
-        ]
-        # What the sign before the first word has of an n-gram goes to that word.
-        shares[0][:1] += begun[0]
+        shares = self._word_shares(lines.rows, known, occurrences, block)
         if self._vectors is not None:
-            shares[0] += self._vectors.parts(rows[0].words) @ block["vector"] * bits.vector_weight
-        found: list[Contribution] = []
-        for part, columns, doc, share in zip(_PARTS, ("cue", above, "previous", "next"), docs, shares, strict=True):
-            by_token = np.zeros(len(doc))
-            by_token[is_word(doc)] = share
-            self._add_cue_shares(by_token, doc, columns, dense)
+            # As a sparse product, which starts no threads for so little work.
+            parts = _filled(self._vectors.parts(words, occurrences))
+            shares["cue"] += parts @ block["vector"] * self.settings.vector_weight
+        # The cues of all texts as well, with the weights that they have in each part.
+        cues = self._cue_shares(lines.rows)
+        for n, part in enumerate(_CUE_PARTS):
+            scale = self._cue_scale[:, None] if part == "cue" else 1
+            shares[part] += cues @ (block["dense"][n * cues.shape[1] : (n + 1) * cues.shape[1]] * scale)
+        lengths = lines.rows.lengths
+        signs = _signs(lines.texts, lengths, known, occurrences)
+        blocks = _circumstances(inputs, lines, numbers[0], numbers[1], signs)
+        values = np.hstack([part.matrix().toarray() for part in blocks])
+        begins = np.cumsum([0, *lengths])
+        starts, ends = lines.starts.tolist(), lines.ends.tolist()
+        out: list[list[Contribution]] = []
+        for entry, column, texts, value in zip(inputs, chosen, numbers.T.tolist(), values, strict=True):
+            found: list[Contribution] = []
+            above = "item_heading" if entry.kind in ITEM_KINDS else "heading"
+            for part, name, number in zip(_PARTS, ("cue", above, "previous", "next"), texts, strict=True):
+                here = slice(begins[number], begins[number + 1])
+                text, share = lines.texts[number], shares[name][here, column].tolist()
+                found += [
+                    Contribution(part, start, end, text[start:end], weight)
+                    for start, end, weight in zip(starts[here], ends[here], share, strict=True)
+                ]
+            added = value * block["dense"][-len(_CIRCUMSTANCES) :, column]
             found += [
-                Contribution(part, token.idx, token.idx + len(token), token.text, float(weight))
-                for token, weight in zip(doc, by_token, strict=True)
-                if not token.is_space
+                Contribution("circumstance", None, None, _CIRCUMSTANCES[n], float(added[n]))
+                for n in np.flatnonzero(value * ~_IS_LENGTH).tolist()
             ]
-        end = int(edges[list(self.blocks).index("dense") + 1])
-        values = self.transform([entry])[:, end - len(_CIRCUMSTANCES) : end].toarray()[0]
-        length = 0.0
-        for name, value in zip(_CIRCUMSTANCES, values, strict=True):
-            if name.endswith(_LENGTH_SUFFIX):
-                length += float(value * dense[name])
-            else:
-                found.append(Contribution("circumstance", None, None, name, float(value * dense[name])))
-        return [*found, Contribution("circumstance", None, None, f"{len(rows[0].words)} words long", length)]
+            long = f"{lengths[texts[0]]} words long"
+            out.append([*found, Contribution("circumstance", None, None, long, float(added[_IS_LENGTH].sum()))])
+        return out
 
-    def _add_cue_shares(self, share: npt.NDArray[np.float64], doc: Doc, part: str, dense: Mapping[str, float]) -> None:
-        matches = list(self._cues.matches(doc))
-        # The columns of each list and of its families.
-        names = [
-            [self._cues.names[number], *(LABELS[n] for n in np.flatnonzero(self._cues.families[number]))]
-            for number, _, _ in matches
-        ]
-        counts = Counter(name for row in names for name in row)
-        for (_, start, end), row in zip(matches, names, strict=True):
-            for name in row:
-                share[start:end] += np.log1p(counts[name]) / counts[name] * dense[f"{part}:{name}"] / (end - start)
+    def _word_shares(
+        self,
+        rows: WordRows,
+        known: Sequence[_Word],
+        occurrences: sparse.csr_matrix,
+        block: Mapping[str, npt.NDArray[np.float64]],
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Return what words add by themselves and in n-grams, for each part that a text may play."""
+        bits = self.settings
+        begun = _shares(_begun(rows), bits.word_orders, block["word"]) * bits.word_weight
+        firsts = occurrences.indptr[:-1]
+        begins = firsts + np.arange(rows.count)
+        own = np.delete(begun, begins, axis=0) + self._character_shares(known, occurrences, block["char"])
+        # What the sign before the first word has of an n-gram goes to that word.
+        some = rows.lengths > 0
+        own[firsts[some]] += begun[begins[some]]
+        return {
+            "cue": own,
+            "heading": _shares(rows, (1, 2), block["heading"]),
+            "item_heading": _shares(rows, (1, 2), block["item_heading"]),
+            "previous": _shares(rows, (1,), block["previous"]),
+            "next": _shares(rows, (1,), block["next"]),
+        }
 
-    def _character_shares(self, words: Hashes, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        columns = [self._word(int(word)).columns for word in words]
-        sums = np.array([weights[row].sum() for row in columns], dtype=np.float64)
-        return np.asarray(sums / np.sqrt(max(sum(map(len, columns)), 1)))
+    def _cue_shares(self, rows: WordRows) -> sparse.csr_matrix:
+        """Return what each word has of the cues of its text: shape (words, lists and labels)."""
+        matches = self._cues.matches(rows)
+        lists = self._with_families[matches.lists]
+        width = lists.shape[1]
+        # A row for each list of a match and for each label of that list.
+        match = np.repeat(np.arange(lists.shape[0]), np.diff(lists.indptr))
+        starts, lengths = matches.starts[match], (matches.ends - matches.starts)[match]
+        _, kind, counts = np.unique(rows.owner[starts] * width + lists.indices, return_inverse=True, return_counts=True)
+        values = (np.log1p(counts) / counts)[kind] / lengths
+        places = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+        columns = np.repeat(lists.indices, lengths)
+        return sparse.csr_matrix((np.repeat(values, lengths), (places, columns)), shape=(len(rows.words), width))
+
+    def _character_shares(
+        self, known: Sequence[_Word], occurrences: sparse.csr_matrix, weights: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        ngrams = self._ngrams_of(known)
+        lengths = np.sqrt(np.maximum(occurrences @ np.diff(ngrams.indptr), 1))
+        of_words = (ngrams @ weights)[occurrences.indices] * self.settings.char_weight
+        return np.asarray(of_words / np.repeat(lengths, np.diff(occurrences.indptr))[:, None])
 
     def _characters(
         self, known: Sequence[_Word], occurrences: sparse.csr_matrix
     ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """Return which words a text has, scaled so that its row has unit length, and which n-grams a word has."""
+        ngrams = self._ngrams_of(known)
+        scale = self.settings.char_weight / np.sqrt(np.maximum(occurrences @ np.diff(ngrams.indptr), 1))
+        values = np.repeat(scale, np.diff(occurrences.indptr)).astype(np.float32)
+        return sparse.csr_matrix((values, occurrences.indices, occurrences.indptr), shape=occurrences.shape), ngrams
+
+    def _ngrams_of(self, known: Sequence[_Word]) -> sparse.csr_matrix:
+        """Return the character n-grams of words: shape (words, columns of the block)."""
         sizes = np.fromiter((len(word.columns) for word in known), dtype=np.int64, count=len(known))
         columns = np.concatenate([word.columns for word in known]) if known else np.empty(0, np.int32)
-        ngrams = sparse.csr_matrix(
+        return sparse.csr_matrix(
             (np.ones(len(columns), np.float32), columns, np.concatenate([[0], np.cumsum(sizes)])),
             shape=(len(known), 1 << self.settings.char_bits),
         )
-        scale = self.settings.char_weight / np.sqrt(np.maximum(occurrences @ sizes, 1))
-        values = np.repeat(scale, np.diff(occurrences.indptr)).astype(np.float32)
-        return sparse.csr_matrix((values, occurrences.indices, occurrences.indptr), shape=occurrences.shape), ngrams
 
     def _word(self, norm: int) -> _Word:
         word = self._words.get(norm)
@@ -383,8 +432,38 @@ class FeatureExtractor:
         return word
 
 
+def read_inputs(inputs: Sequence[SentenceInput], more: Iterable[str] = ()) -> Lines:
+    """Read the different texts of inputs, and more: each once, for headings and neighbours repeat; "" is the first."""
+    texts = dict.fromkeys(["", *(part for entry in inputs for part in _parts(entry)), *more])
+    return Lines.read(shared_pipeline(), list(texts))
+
+
+def _numbers(inputs: Sequence[SentenceInput], lines: Lines) -> npt.NDArray[np.int64]:
+    """Return the places in `lines` of sentences, headings, previous and next sentences: shape (4, inputs)."""
+    numbers = lines.numbers
+    return np.array([numbers[part] for entry in inputs for part in _parts(entry)], np.int64).reshape(-1, 4).T
+
+
 def _parts(entry: SentenceInput) -> tuple[str, str, str, str]:
     return entry.text, entry.heading, entry.previous, entry.next
+
+
+def _circumstances(
+    inputs: Sequence[SentenceInput],
+    lines: Lines,
+    sentence: npt.NDArray[np.int64],
+    heading: npt.NDArray[np.int64],
+    signs: npt.NDArray[np.float32],
+) -> tuple[FeatureBlock, ...]:
+    """Return the columns of `_CIRCUMSTANCES`: `sentence` and `heading` are places in `lines`, `signs` of each text."""
+    here, under = (_selection(chosen, len(lines.texts)) for chosen in (sentence, heading))
+    asks = _filled(np.fromiter(map(_asks, lines.texts), dtype=np.float32, count=len(lines.texts))[:, None])
+    return (
+        FeatureBlock((_filled(_places(inputs)),)),
+        FeatureBlock((here, _filled(signs))),
+        FeatureBlock((here, asks)),
+        FeatureBlock((under, asks)),
+    )
 
 
 def _places(inputs: Sequence[SentenceInput]) -> npt.NDArray[np.float32]:
@@ -462,13 +541,14 @@ def _hashed(rows: WordRows, orders: Sequence[int], bits: int, weight: float = 1.
 
 
 def _shares(rows: WordRows, orders: Sequence[int], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return what each word of one text adds to its row of `_hashed` times `weights`."""
+    """Return what each word adds to its text's row of `_hashed` times `weights`: shape (words, columns of weights)."""
     bits = len(weights).bit_length() - 1
     grams = list(_ngrams(rows, orders))
-    total = sum(len(starts) for _, _, starts in grams)
-    out = np.zeros(len(rows.words))
+    owners = np.concatenate([rows.owner[starts] for _, _, starts in grams])
+    lengths = np.sqrt(np.maximum(np.bincount(owners, minlength=rows.count), 1))
+    out = np.zeros((len(rows.words), weights.shape[1]))
     for order, hashes, starts in grams:
-        share = weights[_to_columns(hashes, bits)] / np.sqrt(max(total, 1)) / order
+        share = weights[_to_columns(hashes, bits)] / lengths[rows.owner[starts], None] / order
         for n in range(order):
-            np.add.at(out, starts + n, share)
+            out[starts + n] += share
     return out

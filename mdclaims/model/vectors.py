@@ -74,17 +74,18 @@ class WordVectors:
         np.divide(sums, norms, out=sums, where=norms > 0)
         return sums
 
-    def parts(self, words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
-        """Return what each word of one text adds to its vector: the rows' sum is the text's row of `means`.
+    def parts(self, words: npt.NDArray[np.uint64], occurrences: sparse.csr_matrix) -> npt.NDArray[np.float32]:
+        """Return what each word of texts adds to its text's vector: their sums are the rows of `means`.
 
         Returns
         -------
         array of float32
-            *Shape: (len(words), dimensions)*
+            *Shape: (entries of occurrences, dimensions)*
         """
-        rows = self.sums(words, sparse.eye(len(words), dtype=np.float32, format="csr"))
-        norm = np.linalg.norm(rows.sum(axis=0))
-        return rows / norm if norm else rows
+        rows = self.sums(words, sparse.eye(len(words), dtype=np.float32, format="csr"))[occurrences.indices]
+        norms = np.linalg.norm(self.sums(words, occurrences), axis=1)
+        norms[norms == 0] = 1
+        return np.asarray(rows / np.repeat(norms, np.diff(occurrences.indptr))[:, None])
 
 
 def read_vectors(path: Path) -> WordVectors:
