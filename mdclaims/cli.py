@@ -21,6 +21,7 @@ import typer
 from mdclaims.errors import ExitCode, MdclaimsError, ReadError, UsageError
 
 if TYPE_CHECKING:
+    from mdclaims.cases.capture import CaptureResult
     from mdclaims.config import ConfigFinder, Settings
     from mdclaims.findings.checking import Checker
     from mdclaims.findings.findings import PageResult
@@ -67,6 +68,13 @@ class Mode(StrEnum):
     balanced = "balanced"
     edit = "edit"
     screen = "screen"
+
+
+class Robots(StrEnum):
+    """What to make of robots.txt."""
+
+    obey = "obey"
+    ignore = "ignore"
 
 
 class FailOn(StrEnum):
@@ -639,6 +647,95 @@ def baseline_command(
     raise typer.Exit(ExitCode.UNREADABLE if report.errors else ExitCode.OK)
 
 
+# --- capture ------------------------------------------------------------------------------------------------------
+
+
+@app.command("capture")
+def capture_command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="URL|FILE...", help="Addresses; lists of addresses (.txt), sitemaps (.xml .xml.gz), tables (.csv)."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.warc.gz", help="The archive to write; it must not exist.")
+    ],
+    contact: Annotated[
+        str | None,
+        typer.Option("--contact", metavar="ADDRESS", help="Your e-mail or web address, told to the servers."),
+    ] = None,
+    robots: Annotated[
+        Robots, typer.Option("--robots", help="ignore is for bodies with that power, and needs --reason.")
+    ] = Robots.obey,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why robots.txt is not obeyed; recorded.")
+    ] = None,
+    delay: Annotated[
+        float, typer.Option("--delay", metavar="SECONDS", help="Between two requests to a site, at least.")
+    ] = 1.0,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For one request.")] = 30.0,
+    max_pages: Annotated[int, typer.Option("--max-pages", metavar="N", help="Pages of one site.")] = 500,
+    max_total: Annotated[int, typer.Option("--max-total", metavar="N", help="Pages of all sites.")] = 10_000,
+    max_depth: Annotated[
+        int, typer.Option("--max-depth", metavar="N", help="Links from an address given; 0 follows none.")
+    ] = 8,
+    max_alike: Annotated[
+        int,
+        typer.Option(
+            "--max-alike", metavar="N", help="Linked pages whose addresses differ in numbers or query values alone."
+        ),
+    ] = 100,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Connect to private and loopback addresses too.")
+    ] = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Capture pages of sites into a WARC archive, obeying robots.txt, slowly.
+
+    Exit codes: 0 all addresses given were fetched, 2 wrong usage, 3 an address given was not, 130 interrupted.
+    """
+    if (robots is Robots.ignore) != (reason is not None):
+        raise UsageError("--robots ignore and --reason TEXT go together; the reason is recorded")
+    try:
+        from mdclaims.cases.capture import CaptureOptions, capture
+    except ImportError as error:
+        raise UsageError('capturing pages needs an extra; install it with: pip install "mdclaims[capture]"') from error
+    from mdclaims.config import Settings, load_settings
+
+    options = CaptureOptions(
+        contact=contact,
+        ignore_robots=reason,
+        delay=delay,
+        timeout=timeout,
+        max_pages=max_pages,
+        max_total=max_total,
+        max_depth=max_depth,
+        max_alike=max_alike,
+        allow_private=allow_private,
+        limits=(load_settings(config) if config else Settings()).limits,
+    )
+    result = capture(inputs, output, options)
+    _tell_capture(result, output)
+    raise typer.Exit(_capture_exit(result))
+
+
+def _tell_capture(result: CaptureResult, output: Path) -> None:
+    """Write what was not read of what was asked for, and the figures, to standard error."""
+    for line in result.unread[:_MOST_TOLD]:
+        _talk(f"mdclaims: {line}")
+    if len(result.unread) > _MOST_TOLD:
+        _talk(f"mdclaims: {len(result.unread) - _MOST_TOLD} more addresses were not fetched; the archive names them")
+    _talk(f"mdclaims: {output}: {result.summary()}")
+
+
+def _capture_exit(result: CaptureResult) -> ExitCode:
+    if result.interrupted:
+        return ExitCode.INTERRUPTED
+    return ExitCode.UNREADABLE if result.unread else ExitCode.OK
+
+
 # --- train and evaluate ------------------------------------------------------------------------------------------
 
 
@@ -841,7 +938,7 @@ def corpus_figures_command(
 
 def _talk(text: str) -> None:
     """Write one line to standard error; names of files must not reach the terminal as commands."""
-    from mdclaims.reports.report import one_line
+    from mdclaims.reports.controls import one_line
 
     typer.echo(one_line(text), err=True)
 

@@ -18,7 +18,8 @@ STAGES = {
     "model": {"errors", "labels", "config", "reading", "language"},
     "findings": {"errors", "labels", "config", "reading", "language", "model"},
     "reports": {"errors", "labels", "config", "reading", "language", "findings"},
-    "cli": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports"},
+    "cases": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports"},
+    "cli": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports", "cases"},
 }
 TRAINING = {
     "mdclaims.model.corpus",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,8 @@ from mdclaims.findings.wording import Suggestion
 from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.language.sentences import Sentence
 from mdclaims.reading.positions import SourcePositions
+from mdclaims.reports.controls import one_line as one_line
+from mdclaims.reports.controls import visible_controls as visible_controls
 
 MODE_WORDS: dict[str, str] = {
     "balanced": "balanced (between few false alarms and few misses)",
@@ -658,25 +659,3 @@ def reasons(finding: Finding, most: int = 5) -> Reasons | None:
 def percent(score: float) -> int:
     """Return a score as a whole percentage, 1 to 99: no model has the certainty of 0 or 100."""
     return min(max(round(score * 100), 1), 99)
-
-
-def visible_controls(text: str) -> str:
-    """Replace by U+FFFD what a terminal or browser would obey, and what no file can hold.
-
-    These are control and direction-changing characters, and lone surrogates (a file's name can have them).
-    """
-    return "".join(
-        "\ufffd"
-        if (unicodedata.category(character) in {"Cc", "Cs"} and character != "\n") or character in _DIRECTION
-        else character
-        for character in text
-    )
-
-
-def one_line(text: str) -> str:
-    """Return a name or message for a line of its own: visible controls, and no line breaks."""
-    return " ".join(visible_controls(text).split("\n"))
-
-
-# Bidirectional overrides and isolates: they can make a quote read backwards ("Trojan source", CVE-2021-42574).
-_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")

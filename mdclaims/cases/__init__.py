@@ -1,0 +1,1 @@
+"""Cases: what regulators do with many pages. So far: capturing them."""
