@@ -26,7 +26,6 @@ from mdclaims.model.features import read_inputs
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
 
-
 NOT_ENGLISH = "does not look like English, the only language that is judged"
 """The note of a page in another language."""
 
