@@ -746,7 +746,7 @@ def screen_command(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Archives (.warc .warc.gz .wacz), folders, pages, addresses, lists of addresses (.txt .xml .csv .xlsx).",
+            help="Archives (.warc .warc.gz .wacz), folders, pages, addresses, lists of them (.txt .xml .csv .xlsx).",
         ),
     ],
     case: Annotated[

@@ -143,7 +143,8 @@ CREATE OR REPLACE VIEW findings AS
   FROM read_parquet('findings/*.parquet') AS f JOIN pages AS p USING (page);
 CREATE OR REPLACE VIEW sentences AS SELECT * FROM read_parquet('sentences/*.parquet');
 CREATE OR REPLACE VIEW others AS SELECT * FROM read_parquet('others/*.parquet');
-CREATE OR REPLACE VIEW sites AS SELECT * FROM read_parquet('sites.parquet');
+"""
+_SITES_VIEW = """CREATE OR REPLACE VIEW sites AS SELECT * FROM read_parquet('sites.parquet');
 """
 
 
@@ -429,7 +430,7 @@ class Case:
 
     def write_views(self) -> dict[str, str]:
         """Write the views that DuckDB reads; return the file."""
-        return {VIEWS: write_file(self.folder / VIEWS, _VIEWS.encode())}
+        return {VIEWS: write_file(self.folder / VIEWS, (_VIEWS + _SITES_VIEW).encode())}
 
     def write_manifest(self, content: Mapping[str, Any]) -> str:
         """Write the manifest and return its SHA-256; what it names as joined is not kept twice."""
@@ -505,5 +506,7 @@ def connect(folder: Path) -> DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     # DuckDB's own setting for relative paths is a list that commas divide, which folders may have in their names.
     place = folder.absolute().as_posix().replace("'", "''")
-    connection.execute(_VIEWS.replace("read_parquet('", f"read_parquet('{place}/"))
+    # The figures of the sites are made from the other views.
+    views = _VIEWS + (_SITES_VIEW if (folder / "sites.parquet").is_file() else "")
+    connection.execute(views.replace("read_parquet('", f"read_parquet('{place}/"))
     return connection
