@@ -861,7 +861,7 @@ def screen_command(
         raise UsageError('screening needs an extra; install it with: pip install "mdclaims[screen]"') from error
     from mdclaims.config import Settings, load_settings
 
-    settings = _with_options(load_settings(config) if config else Settings(), mode, label)
+    settings = _with_options(load_settings(config) if config else Settings(), mode, label, None)
     options = ScreenOptions(
         settings=settings,
         model=model,
