@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mdclaims.cases.sites import ListedSite
-from mdclaims.cases.store import connect, table_bytes, write_file
+from mdclaims.cases.store import SITES, connect, table_bytes, write_file
 
 # Reasons of `mdclaims capture` that say nothing of the site's pages, or bound the capture on purpose.
 _LEFT_ALONE = (
@@ -150,6 +150,11 @@ def sites_of_case(
 
 def write_sites(case: Path, sites: Mapping[str, tuple[Coverage, dict[str, str]]]) -> dict[str, str]:
     """Write the sites of a case; return the file with its SHA-256."""
+    return {SITES: write_file(case / SITES, table_bytes(sites_table(sites)))}
+
+
+def sites_table(sites: Mapping[str, tuple[Coverage, dict[str, str]]]) -> pa.Table:
+    """Return the sites of a case as a table."""
     schema = pa.schema(
         [
             ("site", pa.string()),
@@ -169,5 +174,4 @@ def write_sites(case: Path, sites: Mapping[str, tuple[Coverage, dict[str, str]]]
         }
         for name, (coverage, columns) in sites.items()
     ]
-    data = table_bytes(pa.Table.from_pylist(rows, schema=schema))
-    return {"sites.parquet": write_file(case / "sites.parquet", data)}
+    return pa.Table.from_pylist(rows, schema=schema)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urldefrag
 
 from mdclaims.findings.findings import Finding, PageResult
+from mdclaims.language.sentences import Sentence
 
 KEPT_SCORE = 0.05
 """Sentences with a score of at least this are kept with all scores, so that thresholds can change later."""
@@ -38,9 +39,8 @@ def sentence_rows(page: str, result: PageResult) -> Iterator[dict[str, Any]]:
 
 def finding_rows(page: str, result: PageResult, address: str | None) -> Iterator[dict[str, Any]]:
     """Yield the exhibits of a page's findings; `address` is where it can be opened, if anywhere."""
+    sentences = [entry.sentence for entry in result.sentences]
     for finding in result.findings:
-        sentence = result.sentences[finding.sentence].sentence
-        block = sentence.block
         yield {
             "page": page,
             "sentence": finding.sentence,
@@ -49,34 +49,51 @@ def finding_rows(page: str, result: PageResult, address: str | None) -> Iterator
             "priority": finding.priority,
             "stance": finding.stance,
             "reason": finding.reason,
-            "quote": sentence.text,
-            "before": _text(result, finding.sentence - 1),
-            "after": _text(result, finding.sentence + 1),
-            "heading_path": list(block.heading_path),
-            "kind": block.kind,
-            "region": block.region,
-            "hidden": block.hidden,
-            "quoted": sentence.quoted,
-            "selector": block.selector,
-            "printed_page": block.page,
-            "start": sentence.start,
-            "end": sentence.end,
+            **quotation(sentences, finding.sentence, address),
             "cues": [f"{cue.name}: {cue.text}" for cue in finding.cues],
             "rules": [],
             **_attributes(finding),
             **_qualifier(result, finding),
             "fingerprint": finding.fingerprint,
             "claim": finding.group,
-            "link": None
-            if address is None
-            else address
-            if block.hidden or block.kind in _NOT_SHOWN
-            else fragment_link(address, sentence.text),
         }
 
 
-def _text(result: PageResult, number: int) -> str | None:
-    return result.sentences[number].sentence.text if 0 <= number < len(result.sentences) else None
+def quotation(sentences: Sequence[Sentence], number: int, address: str | None) -> dict[str, Any]:
+    """Return what an exhibit says of a sentence and its place: all that turns on the page alone and on no model.
+
+    Parameters
+    ----------
+    sentences : sequence of Sentence
+        All of the page.
+    number : int
+        Which of them.
+    address : str or None
+        Where the page can be opened, if anywhere.
+    """
+    sentence = sentences[number]
+    block = sentence.block
+    return {
+        "quote": sentence.text,
+        "before": sentences[number - 1].text if number else None,
+        "after": sentences[number + 1].text if number + 1 < len(sentences) else None,
+        "heading_path": list(block.heading_path),
+        "kind": block.kind,
+        "region": block.region,
+        "hidden": block.hidden,
+        "quoted": sentence.quoted,
+        "selector": block.selector,
+        "printed_page": block.page,
+        "start": sentence.start,
+        "end": sentence.end,
+        "link": _link(sentence, address),
+    }
+
+
+def _link(sentence: Sentence, address: str | None) -> str | None:
+    if address is None or sentence.block.hidden or sentence.block.kind in _NOT_SHOWN:
+        return address
+    return fragment_link(address, sentence.text)
 
 
 def _attributes(finding: Finding) -> dict[str, Any]:
@@ -100,7 +117,7 @@ def _qualifier(result: PageResult, finding: Finding) -> dict[str, Any]:
     if found is None:
         return {}
     return {
-        "qualifier": _text(result, found.sentence),
+        "qualifier": result.sentences[found.sentence].sentence.text,
         "qualifier_kind": found.kind,
         "qualifier_sentences_away": found.sentences_away,
         "qualifier_blocks_away": found.blocks_away,

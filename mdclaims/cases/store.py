@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +33,9 @@ JOURNAL = "journal.jsonl"
 VIEWS = "views.sql"
 EVIDENCE = "evidence.warc.gz"
 CAPTURES = "captures"
+OFFSETS_FILE = "offsets.parquet"
+REDIRECTS_FILE = "redirects.parquet"
+SITES = "sites.parquet"
 
 _TEXTS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
@@ -146,6 +149,8 @@ CREATE OR REPLACE VIEW others AS SELECT * FROM read_parquet('others/*.parquet');
 """
 _SITES_VIEW = """CREATE OR REPLACE VIEW sites AS SELECT * FROM read_parquet('sites.parquet');
 """
+VIEWS_TEXT = _VIEWS + _SITES_VIEW
+"""What stands in `VIEWS`."""
 
 
 class CaseError(UsageError):
@@ -411,13 +416,13 @@ class Case:
                     base = stream.tell()
             written[EVIDENCE] = file_sha256(self.folder / EVIDENCE)
         table = pa.Table.from_pydict({"page": pages, "evidence_offset": offsets}, schema=OFFSETS)
-        written["offsets.parquet"] = write_file(self.folder / "offsets.parquet", table_bytes(table))
+        written[OFFSETS_FILE] = write_file(self.folder / OFFSETS_FILE, table_bytes(table))
         return written
 
     def write_redirects(self) -> dict[str, str]:
         """Write for each page that was reached through redirects the address asked first; return the file."""
-        table = pa.Table.from_pylist(list(_chains(self._redirects())), schema=REDIRECTS)
-        return {"redirects.parquet": write_file(self.folder / "redirects.parquet", table_bytes(table))}
+        table = pa.Table.from_pylist(list(chains(self._redirects())), schema=REDIRECTS)
+        return {REDIRECTS_FILE: write_file(self.folder / REDIRECTS_FILE, table_bytes(table))}
 
     def _redirects(self) -> Iterator[tuple[str, str, str]]:
         for part in self.parts:
@@ -430,7 +435,7 @@ class Case:
 
     def write_views(self) -> dict[str, str]:
         """Write the views that DuckDB reads; return the file."""
-        return {VIEWS: write_file(self.folder / VIEWS, (_VIEWS + _SITES_VIEW).encode())}
+        return {VIEWS: write_file(self.folder / VIEWS, VIEWS_TEXT.encode())}
 
     def write_manifest(self, content: Mapping[str, Any]) -> str:
         """Write the manifest and return its SHA-256; what it names as joined is not kept twice."""
@@ -448,7 +453,7 @@ def part_name(part: Part) -> str:
 _MOST_REDIRECTS = 20
 
 
-def _chains(redirects: Iterator[tuple[str, str, str]]) -> Iterator[dict[str, str]]:
+def chains(redirects: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, str]]:
     """Yield the ends of chains of redirects within each archive."""
     onward: dict[tuple[str, str], str] = {}
     for file, address, target in redirects:

@@ -296,6 +296,32 @@ def read_capture(place: Place, *, limits: Limits | None = None) -> Capture:
     return found
 
 
+def block_digest_agrees(place: Place) -> bool | None:
+    """Tell whether a record's block (HTTP header and body) has the WARC-Block-Digest that its archiver wrote down.
+
+    Returns
+    -------
+    bool or None
+        None if the record has no digest, or one that cannot be checked.
+
+    Raises
+    ------
+    ReadError
+        If no record begins there, or it is damaged.
+    """
+
+    def agrees(record: Record) -> bool | None:
+        expected = _parse_digest(record.headers.get("warc-block-digest"))
+        if expected is None:
+            return None
+        hasher = hashlib.new(expected[0], usedforsecurity=False)
+        deque(_hashed(record.pieces(), hasher), maxlen=0)
+        return hasher.digest() == expected[1]
+
+    with _as_read_errors(), _open_warc(place.archive, place.member) as file:
+        return read_record(file, agrees, offset=place.offset, skip=place.skip)
+
+
 def copy_capture(place: Place, out: BinaryIO) -> int:
     """Append the record of a capture to a gzip WARC file, unchanged; return how many bytes that took.
 
