@@ -307,11 +307,8 @@ class Case:
             raise CaseError(
                 f"{folder}: a case's path must not hold * ? or [, which mean any name to DuckDB; name another"
             )
-        if (
-            folder.exists()
-            and not (folder / JOURNAL).exists()
-            and any(path.name != CAPTURES for path in folder.iterdir())
-        ):
+        is_case = not folder.exists() or (folder / JOURNAL).exists()
+        if not is_case and any(path.name != CAPTURES for path in folder.iterdir()):
             raise CaseError(f"{folder} is there and is no case; name a new folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
