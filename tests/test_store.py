@@ -47,7 +47,7 @@ def test_case_with_a_damaged_journal_is_refused(tmp_path):
 
 
 def test_case_folder_may_have_any_name_but_a_pattern(tmp_path):
-    with pytest.raises(CaseError, match="patterns|any name"):
+    with pytest.raises(CaseError, match="any name"):
         Case(tmp_path / "case[1]", PLAN)
     case = Case(tmp_path / "it's, a case", PLAN)
     writer = PartWriter(case.folder, 0, 0)
