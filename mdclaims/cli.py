@@ -827,6 +827,7 @@ def screen_command(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Find only this label; can be repeated.")
     ] = None,
+    jurisdiction: JurisdictionOption = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes; by default one for each core.")
     ] = None,
@@ -861,7 +862,7 @@ def screen_command(
         raise UsageError('screening needs an extra; install it with: pip install "mdclaims[screen]"') from error
     from mdclaims.config import Settings, load_settings
 
-    settings = _with_options(load_settings(config) if config else Settings(), mode, label, None)
+    settings = _with_options(load_settings(config) if config else Settings(), mode, label, jurisdiction)
     options = ScreenOptions(
         settings=settings,
         model=model,

@@ -305,3 +305,19 @@ def test_screen_says_what_is_wrong_in_one_line(tmp_path, capsys):
         assert wrong in err
         assert err.count("\n") == 1
     assert not (tmp_path / "case").exists()
+
+
+def test_rules_of_a_jurisdiction_are_named_also_where_no_label_is(tmp_path):
+    """The second page repeats the first's footer, which is scored from memory; its rules are found again."""
+    footer = "<footer>Botox from £99, book a consultation online today.</footer>"
+    for name in ("a", "b"):
+        page = f"<!doctype html><html lang=en><h1>Page {name} of the clinic</h1><p>We are open.</p>{footer}"
+        (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
+    case = tmp_path / "case"
+    screen(tmp_path / "a.html", tmp_path / "b.html", "--case", case, "--workers", 1, "-j", "uk", "--mode", "edit")
+    found = ask(case, "SELECT page, label, rules FROM findings WHERE len(rules) > 0 ORDER BY page, label")
+    assert {page for page, _, _ in found} == {page for (page,) in ask(case, "SELECT page FROM pages")}
+    assert any(label is None and rules[0].startswith("UK-CAP-12.12") for _, label, rules in found)
+    manifest = json.loads((case / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["settings"]["jurisdictions"] == ["uk"]
+    assert len(manifest["versions"]["rules"]["sha256"]) == 64

@@ -51,7 +51,7 @@ def finding_rows(page: str, result: PageResult, address: str | None) -> Iterator
             "reason": finding.reason,
             **quotation(sentences, finding.sentence, address),
             "cues": [f"{cue.name}: {cue.text}" for cue in finding.cues],
-            "rules": [],
+            "rules": [match.id for match in finding.rules],
             **_attributes(finding),
             **_qualifier(result, finding),
             "fingerprint": finding.fingerprint,

@@ -19,6 +19,7 @@ from mdclaims.cases.store import CAPTURES, MANIFEST, Case, Part, file_sha256
 from mdclaims.cases.work import Begin
 from mdclaims.config import Settings
 from mdclaims.errors import UsageError
+from mdclaims.findings.rules import rules_sha256
 from mdclaims.findings.screening import load
 from mdclaims.reading.archive import ArchiveRange
 
@@ -171,6 +172,7 @@ def _plan(
                 "version": screener.model.meta["version"],
                 "sha256": screener.model.sha256,
             },
+            "rules": {"sha256": rules_sha256()} if settings.jurisdictions else None,
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
         },
@@ -180,6 +182,7 @@ def _plan(
             "thresholds": screener.thresholds,
             "limits": asdict(settings.limits),
             "severities": dict(settings.severities),
+            "jurisdictions": list(settings.jurisdictions),
             "cues": [[path.name, file_sha256(path)] for path in settings.cues],
             "kept_score": KEPT_SCORE,
             "evidence": options.evidence,

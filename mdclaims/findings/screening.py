@@ -115,7 +115,8 @@ class Screener:
         new = self._remembered.unknown(inputs)
         # Whatever looks at words afterwards looks at these: reading them takes longer than looking.
         paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
-        lines = read_inputs(new, [text for path in paths for text in path])
+        # Rules have phrases of their own, which nobody remembers.
+        lines = read_inputs(inputs if self._book else new, [text for path in paths for text in path])
         judgement = self._remembered.complete(inputs, new, self.model.classifier.judge(new, lines))
         return self._result(page, sentences, inputs, lines, judgement)
 
@@ -168,22 +169,14 @@ class Screener:
             explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
         findings: list[Finding] = []
         for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
-            stance, facts, qualifier = told[n, label].stance, told[n, label].attributes, told[n, label].qualifier
-            forward = label_info()[label].forward
+            entry = told[n, label]
+            stance, facts, qualifier = entry.stance, entry.attributes, entry.qualifier
+            noted: str | None = None
             suggestions: tuple[Suggestion, ...] = ()
-            if stance is not None and stance not in forward:
-                pass  # only noted
-            elif label == "stigma_framing":
-                block = sentences[n].block
-                if block.index not in quoted:
-                    quoted[block.index] = quoted_spans(page.text, block)
-                suggestions = self._wording.suggest(sentences[n], cues[n], quoted[block.index])
-            else:
-                stances = forward if stance is None else (stance,)
-                suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
-            noted = None
-            if stance is None or stance in forward:
+            if stance is None or stance in label_info()[label].forward:
                 noted = only_noted(label, stance, scored[n].scores[label], cues[n], quoted=sentences[n].quoted)
+                if noted is None:
+                    suggestions = self._advice(page, sentences[n], entry, cues[n], quoted)
             why = reason(label, stance, facts, qualifier, cues[n], noted=noted)
             chosen = self._severities.get(f"{label}.{stance}")
             findings.append(
@@ -209,6 +202,24 @@ class Screener:
             findings += self._without_label(alone, inputs, sentences, known)
             findings.sort(key=lambda finding: finding.sentence)  # stable: the labels of a sentence stay in their order
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _advice(
+        self,
+        page: Page,
+        sentence: Sentence,
+        entry: Carried,
+        cues: Sequence[Cue],
+        quoted: dict[int, list[tuple[int, int]]],
+    ) -> tuple[Suggestion, ...]:
+        """Return what to write instead of a sentence, or to ask about it; `quoted` keeps the quotations of blocks."""
+        if entry.label != "stigma_framing":
+            stances = label_info()[entry.label].forward if entry.stance is None else (entry.stance,)
+            found = self._wording.wording
+            return questions_for(found, sentence, stances, entry.attributes, entry.qualifier, cues)
+        block = sentence.block
+        if block.index not in quoted:
+            quoted[block.index] = quoted_spans(page.text, block)
+        return self._wording.suggest(sentence, cues, quoted[block.index])
 
     def _hits(
         self,
