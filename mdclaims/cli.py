@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import replace
 from datetime import date
 from enum import StrEnum
@@ -22,6 +22,7 @@ from mdclaims.errors import ExitCode, MdclaimsError, ReadError, UsageError
 
 if TYPE_CHECKING:
     from mdclaims.cases.capture import CaptureResult
+    from mdclaims.cases.screen import ScreenResult
     from mdclaims.config import ConfigFinder, Settings
     from mdclaims.findings.checking import Checker
     from mdclaims.findings.findings import PageResult
@@ -803,6 +804,184 @@ def _capture_exit(result: CaptureResult) -> ExitCode:
     if result.interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.UNREADABLE if result.unread else ExitCode.OK
+
+
+# --- screen -------------------------------------------------------------------------------------------------------
+
+
+@app.command("screen")
+def screen_command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Archives (.warc .warc.gz .wacz), folders, pages, addresses, lists of them (.txt .xml .csv .xlsx).",
+        ),
+    ],
+    case: Annotated[
+        Path, typer.Option("--case", metavar="DIR", help="The folder to write; a run goes on where the last one ended.")
+    ],
+    mode: Annotated[
+        Mode, typer.Option("--mode", "-m", help="screen: few missed, balanced, edit: few false alarms.")
+    ] = Mode.screen,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Find only this label; can be repeated.")
+    ] = None,
+    jurisdiction: JurisdictionOption = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes; by default one for each core.")
+    ] = None,
+    no_evidence: Annotated[
+        bool, typer.Option("--no-evidence", help="Do not copy the records of pages with findings.")
+    ] = False,
+    page_seconds: Annotated[
+        float, typer.Option("--page-seconds", metavar="S", help="A page that takes longer is recorded as failed.")
+    ] = 120.0,
+    page_memory: Annotated[
+        int, typer.Option("--page-memory", metavar="MB", help="A page whose worker needs more is recorded as failed.")
+    ] = 2_000,
+    contact: Annotated[
+        str | None,
+        typer.Option("--contact", metavar="ADDRESS", help="For capturing addresses: yours, told to the servers."),
+    ] = None,
+    model: ModelOption = None,
+    trust_model: TrustOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Screen the pages of many sites into a case, with an exhibit for each finding and with what was not read.
+
+    Exit codes: 0 all inputs were read, 2 wrong usage or a case that cannot be written, 3 an input could not be read.
+    """
+    if trust_model and model is None:
+        raise UsageError("--trust-model needs --model DIR; the shipped model needs no trust")
+    try:
+        from mdclaims.cases.engine import PageLimits
+        from mdclaims.cases.screen import ScreenOptions, screen
+    except ImportError as error:
+        raise UsageError('screening needs an extra; install it with: pip install "mdclaims[screen]"') from error
+    from mdclaims.config import Settings, load_settings
+
+    settings = _with_options(load_settings(config) if config else Settings(), mode, label, jurisdiction)
+    options = ScreenOptions(
+        settings=settings,
+        model=model,
+        trust_model=trust_model,
+        workers=_cores() if workers is None else workers,
+        evidence=not no_evidence,
+        limits=PageLimits(page_seconds, page_memory),
+    )
+
+    def capture_first(addresses: Sequence[str], output: Path) -> Sequence[str]:
+        return _capture_first(addresses, output, contact, settings)
+
+    with _ScreenProgress() as progress:
+        result = screen(inputs, case, options, capture=capture_first, on_plan=progress.begin, on_part=progress.advance)
+    _tell_screening(result, case)
+    raise typer.Exit(ExitCode.UNREADABLE if result.problems else ExitCode.OK)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _capture_first(addresses: Sequence[str], output: Path, contact: str | None, settings: Settings) -> Sequence[str]:
+    """Capture what was named by address; return a line for each that was not fetched."""
+    try:
+        from mdclaims.cases.capture import CaptureOptions, capture
+    except ImportError as error:
+        raise UsageError('capturing pages needs an extra; install it with: pip install "mdclaims[capture]"') from error
+    _talk(f"mdclaims: capturing {len(addresses)} addresses into {output}")
+    result = capture(addresses, output, CaptureOptions(contact=contact, limits=settings.limits))
+    _talk(f"mdclaims: {output}: {result.summary()}")
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result.unread
+
+
+class _ScreenProgress:
+    """Shows how far a screening has come, on a terminal alone."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._progress = Progress(
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[pages]:,} pages"),
+            TextColumn("{task.fields[rate]:.1f} pages/s"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None, pages=0, rate=0.0)
+        self._pages = 0
+
+    def __enter__(self) -> _ScreenProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def begin(self, size: int) -> None:
+        """Take the bytes that there are to read."""
+        self._progress.reset(self._task, total=size)
+
+    def advance(self, pages: int, size: int) -> None:
+        """Take in the pages of a part, and the bytes of a task that is done."""
+        self._pages += pages
+        seconds = self._progress.tasks[0].elapsed or 0
+        rate = self._pages / seconds if seconds else 0.0
+        self._progress.update(self._task, advance=size, pages=self._pages, rate=rate)
+
+
+def _tell_screening(result: ScreenResult, case: Path) -> None:
+    """Write what was read and what was not, and last the digest of the manifest."""
+    for line in result.problems[:_MOST_TOLD]:
+        _talk(f"mdclaims: not read: {line}")
+    if len(result.problems) > _MOST_TOLD:
+        _talk(f"mdclaims: {len(result.problems) - _MOST_TOLD} more inputs or addresses could not be read")
+    unjudged = [name for name, coverage in result.sites.items() if not coverage.is_judged]
+    empty = [name for name, coverage in result.sites.items() if coverage.is_judged and not coverage.findings]
+    whole = result.coverage
+    counts = {
+        "written by a script": whole.script_written,
+        "not English": whole.not_english,
+        "error pages": whole.error_pages,
+        "failed": whole.failed,
+        "over a limit": whole.over_limit,
+        "refused by robots.txt": whole.refused,
+        "not fetched": whole.not_fetched,
+    }
+    unread = ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
+    typer.echo(f"{_number(result.sites, 'site')}, {whole.found:,} pages found, {whole.read:,} read")
+    if unread:
+        typer.echo(f"not judged: {unread}")
+    typer.echo(f"{whole.findings:,} findings: high {whole.high:,}, normal {whole.normal:,}, info {whole.info:,}")
+    _tell_sites("nothing found", empty, result)
+    _tell_sites("could not be judged", unjudged, result)
+    typer.echo(f"{case / 'manifest.json'} sha256 {result.digest}")
+
+
+def _tell_sites(what: str, names: list[str], result: ScreenResult) -> None:
+    from mdclaims.reports.controls import one_line
+
+    if names:
+        typer.echo(f"{what}: {_number(names, 'site')}")
+    for name in names[:_MOST_TOLD]:
+        typer.echo(one_line(f"  {name}: {result.sites[name].verdict()}"))
+    if len(names) > _MOST_TOLD:
+        typer.echo(f"  and {len(names) - _MOST_TOLD:,} more, in sites.parquet")
+
+
+def _number(what: Sized, name: str) -> str:
+    return f"{len(what):,} {name}{'' if len(what) == 1 else 's'}"
 
 
 # --- train and evaluate ------------------------------------------------------------------------------------------

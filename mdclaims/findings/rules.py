@@ -7,6 +7,7 @@ broken: a hit is "possible: check" and the citation. ``rule_book.py`` applies th
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
@@ -202,6 +203,15 @@ def rules() -> tuple[Rule, ...]:
                 raise ValueError(f"{where} must be a table")  # noqa: TRY004
             found[key] = _rule(key, jurisdiction, entry, where, known=known, shared=shared)
     return tuple(found.values())
+
+
+def rules_sha256() -> str:
+    """Return the SHA-256 of all files of rules, in hex: for telling which rules made a finding."""
+    folder = files("mdclaims") / "data" / "rules"
+    digest = hashlib.sha256()
+    for name in (*(f"{jurisdiction}.toml" for jurisdiction in JURISDICTIONS), TERMS_FILE):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
 
 
 def rules_of(jurisdictions: Collection[str]) -> tuple[Rule, ...]:

@@ -35,6 +35,9 @@ from mdclaims.model.features import read_inputs
 from mdclaims.model.persistence import LoadedModel, load_model
 from mdclaims.reading import Page, read_bytes, read_page
 
+NOT_ENGLISH = "does not look like English, the only language that is judged"
+"""The note of a page in another language."""
+
 
 class Screener:
     """Reads pages and returns what stands in them. Make one and use it for many pages.
@@ -43,9 +46,13 @@ class Screener:
     ----------
     model : LoadedModel
     settings : Settings
+    memory : int
+        How many sentences to remember, for pages of one site that repeat header, menu and footer. Equal sentences get
+        equal results with any memory. Not used with ``settings.explain``, which looks at every word again.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings) -> None:
+    def __init__(self, model: LoadedModel, settings: Settings, *, memory: int = 0) -> None:
+        self._remembered = _Memory(memory if not settings.explain else 0)
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
@@ -103,12 +110,15 @@ class Screener:
         """Screen a page that is already read."""
         sentences = split_page(page, self._nlp)
         if not looks_english([sentence.text for sentence in sentences]):
-            page = replace(page, notes=(*page.notes, "does not look like English, the only language that is judged"))
+            page = replace(page, notes=(*page.notes, NOT_ENGLISH))
         inputs = page_inputs(sentences)
+        new = self._remembered.unknown(inputs)
         # Whatever looks at words afterwards looks at these: reading them takes longer than looking.
         paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
-        lines = read_inputs(inputs, [text for path in paths for text in path])
-        return self._result(page, sentences, inputs, lines, self.model.classifier.judge(inputs, lines))
+        # Rules have phrases of their own, which nobody remembers.
+        lines = read_inputs(inputs if self._book else new, [text for path in paths for text in path])
+        judgement = self._remembered.complete(inputs, new, self.model.classifier.judge(new, lines))
+        return self._result(page, sentences, inputs, lines, judgement)
 
     def _result(
         self,
@@ -159,22 +169,14 @@ class Screener:
             explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
         findings: list[Finding] = []
         for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
-            stance, facts, qualifier = told[n, label].stance, told[n, label].attributes, told[n, label].qualifier
-            forward = label_info()[label].forward
+            entry = told[n, label]
+            stance, facts, qualifier = entry.stance, entry.attributes, entry.qualifier
+            noted: str | None = None
             suggestions: tuple[Suggestion, ...] = ()
-            if stance is not None and stance not in forward:
-                pass  # only noted
-            elif label == "stigma_framing":
-                block = sentences[n].block
-                if block.index not in quoted:
-                    quoted[block.index] = quoted_spans(page.text, block)
-                suggestions = self._wording.suggest(sentences[n], cues[n], quoted[block.index])
-            else:
-                stances = forward if stance is None else (stance,)
-                suggestions = questions_for(self._wording.wording, sentences[n], stances, facts, qualifier, cues[n])
-            noted = None
-            if stance is None or stance in forward:
+            if stance is None or stance in label_info()[label].forward:
                 noted = only_noted(label, stance, scored[n].scores[label], cues[n], quoted=sentences[n].quoted)
+                if noted is None:
+                    suggestions = self._advice(page, sentences[n], entry, cues[n], quoted)
             why = reason(label, stance, facts, qualifier, cues[n], noted=noted)
             chosen = self._severities.get(f"{label}.{stance}")
             findings.append(
@@ -200,6 +202,24 @@ class Screener:
             findings += self._without_label(alone, inputs, sentences, known)
             findings.sort(key=lambda finding: finding.sentence)  # stable: the labels of a sentence stay in their order
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _advice(
+        self,
+        page: Page,
+        sentence: Sentence,
+        entry: Carried,
+        cues: Sequence[Cue],
+        quoted: dict[int, list[tuple[int, int]]],
+    ) -> tuple[Suggestion, ...]:
+        """Return what to write instead of a sentence, or to ask about it; `quoted` keeps the quotations of blocks."""
+        if entry.label != "stigma_framing":
+            stances = label_info()[entry.label].forward if entry.stance is None else (entry.stance,)
+            found = self._wording.wording
+            return questions_for(found, sentence, stances, entry.attributes, entry.qualifier, cues)
+        block = sentence.block
+        if block.index not in quoted:
+            quoted[block.index] = quoted_spans(page.text, block)
+        return self._wording.suggest(sentence, cues, quoted[block.index])
 
     def _hits(
         self,
@@ -250,8 +270,11 @@ class Screener:
         return np.asarray(scores >= np.array([thresholds[label] for label in LABELS]))
 
     def _find_cues(self, lines: Lines, texts: Sequence[str]) -> dict[str, list[Cue]]:
-        """Return the cues of texts among `lines`, of the shipped lists and of the user's own, by position."""
+        """Return the cues of texts, of the shipped lists and of the user's own, by position; `lines` may hold them."""
         numbers = lines.numbers
+        if not all(text in numbers for text in texts):
+            lines = Lines.read(self._nlp, list(dict.fromkeys(texts)))
+            numbers = lines.numbers
         lines = lines.only(np.array([numbers[text] for text in texts], np.int64))
         shipped, *others = self._matchers
         found = dict(shipped.find_lines(lines))
@@ -259,6 +282,44 @@ class Screener:
             for text, cues in matcher.find_lines(lines):
                 found[text] = sorted(found[text] + cues, key=lambda cue: (cue.start, cue.end, cue.name))
         return found
+
+
+class _Memory:
+    """The judgements of the sentences met last.
+
+    Parameters
+    ----------
+    size : int
+        How many to keep.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._known: dict[SentenceInput, tuple[list[float], list[str]]] = {}
+
+    def unknown(self, inputs: Sequence[SentenceInput]) -> Sequence[SentenceInput]:
+        """Return the inputs that are not known, each once; all of them where nothing is remembered."""
+        if not self._size:
+            return inputs
+        return [entry for entry in dict.fromkeys(inputs) if entry not in self._known]
+
+    def complete(
+        self, inputs: Sequence[SentenceInput], new: Sequence[SentenceInput], judgement: Judgement
+    ) -> Judgement:
+        """Return the judgement of all inputs, given that of the new ones, and remember it."""
+        if not self._size:
+            return judgement
+        labels = list(judgement.stances)
+        stances = zip(*judgement.stances.values(), strict=True) if labels else ([] for _ in new)
+        for entry, row, chosen in zip(new, judgement.scores.tolist(), stances, strict=True):
+            self._known[entry] = row, list(chosen)
+        found = [self._known[entry] for entry in inputs]
+        while len(self._known) > self._size:  # the oldest first
+            del self._known[next(iter(self._known))]
+        return Judgement(
+            scores=np.array([row for row, _ in found]).reshape(len(inputs), len(LABELS)),
+            stances={label: [chosen[n] for _, chosen in found] for n, label in enumerate(labels)},
+        )
 
 
 def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:
@@ -278,7 +339,9 @@ def _qualifying(
     return found
 
 
-def load(model: Path | str | None = None, *, trust_model: bool = False, settings: Settings | None = None) -> Screener:
+def load(
+    model: Path | str | None = None, *, trust_model: bool = False, settings: Settings | None = None, memory: int = 0
+) -> Screener:
     """Return a screener.
 
     Parameters
@@ -289,6 +352,8 @@ def load(model: Path | str | None = None, *, trust_model: bool = False, settings
         Load a folder that is not the shipped model. Loading it runs code from its files.
     settings : Settings, optional
         Mode, labels and limits.
+    memory : int
+        See `Screener`.
 
     Raises
     ------
@@ -296,4 +361,4 @@ def load(model: Path | str | None = None, *, trust_model: bool = False, settings
         If the model is missing, damaged, foreign or not trusted.
     """
     folder = None if model is None else Path(model)
-    return Screener(load_model(folder, trust=trust_model), settings or Settings())
+    return Screener(load_model(folder, trust=trust_model), settings or Settings(), memory=memory)

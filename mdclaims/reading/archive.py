@@ -12,11 +12,12 @@ import base64
 import binascii
 import hashlib
 import io
+import json
 import re
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,6 +174,33 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """What `mdclaims capture` wrote down about an address that it did not fetch.
+
+    Attributes
+    ----------
+    place : Place
+    address : str
+    time : datetime
+        When that was written, in UTC.
+    reason : str
+        One word, such as "robots"; docs/capture.md lists them.
+    detail : str
+        In words; may be empty.
+    """
+
+    place: Place
+    address: str
+    time: datetime
+    reason: str
+    detail: str
+
+
+Watch = Callable[[Place, str], bool]
+"""Called with the place and the address of each capture before its body is read; False leaves the capture out."""
+
+
 def is_archive(path: Path) -> bool:
     """True if the name of a file is that of a web archive."""
     return path.name.lower().endswith(ARCHIVE_SUFFIXES)
@@ -207,7 +235,9 @@ def archive_ranges(path: Path, *, target_bytes: int | None = None) -> tuple[Arch
     return tuple(ranges)
 
 
-def read_captures(part: ArchiveRange, *, limits: Limits | None = None) -> Iterator[Capture | Failure]:
+def read_captures(
+    part: ArchiveRange, *, limits: Limits | None = None, watch: Watch | None = None
+) -> Iterator[Capture | Failure | NotFetched]:
     """Read the captures of a range of an archive, and say what could not be read.
 
     Requests, metadata and what else is no capture of an address on the web (http, https) is passed over. Only one
@@ -218,10 +248,12 @@ def read_captures(part: ArchiveRange, *, limits: Limits | None = None) -> Iterat
     part : ArchiveRange
     limits : Limits, optional
         `max_bytes` and `max_document_bytes` hold for a body as it came and as it is unpacked.
+    watch : Watch, optional
+        Told of each capture before it is read, for those who must know which one a reader did not survive.
 
     Yields
     ------
-    Capture or Failure
+    Capture, Failure or NotFetched
         In the order of the archive.
 
     Raises
@@ -233,7 +265,7 @@ def read_captures(part: ArchiveRange, *, limits: Limits | None = None) -> Iterat
     last = part.start
     try:
         with _open_warc(part.archive, part.member) as file:
-            reader = _CaptureReader(part.archive, part.member, limits)
+            reader = _CaptureReader(part.archive, part.member, limits, watch)
             for found in read_records(file, reader.read, start=part.start, end=part.end):
                 if isinstance(found, Damage):
                     place = Place(part.archive, part.member, found.offset, found.skip)
@@ -257,11 +289,37 @@ def read_capture(place: Place, *, limits: Limits | None = None) -> Capture:
     reader = _CaptureReader(place.archive, place.member, limits or Limits())
     with _as_read_errors(), _open_warc(place.archive, place.member) as file:
         found = read_record(file, reader.read, offset=place.offset, skip=place.skip)
-    if found is None:
+    if found is None or isinstance(found, NotFetched):
         raise ReadError(f"the record at offset {place.offset} is no capture of an address on the web")
     if isinstance(found, Failure):
         raise ReadError(found.reason)
     return found
+
+
+def block_digest_agrees(place: Place) -> bool | None:
+    """Tell whether a record's block (HTTP header and body) has the WARC-Block-Digest that its archiver wrote down.
+
+    Returns
+    -------
+    bool or None
+        None if the record has no digest, or one that cannot be checked.
+
+    Raises
+    ------
+    ReadError
+        If no record begins there, or it is damaged.
+    """
+
+    def agrees(record: Record) -> bool | None:
+        expected = _parse_digest(record.headers.get("warc-block-digest"))
+        if expected is None:
+            return None
+        hasher = hashlib.new(expected[0], usedforsecurity=False)
+        deque(_hashed(record.pieces(), hasher), maxlen=0)
+        return hasher.digest() == expected[1]
+
+    with _as_read_errors(), _open_warc(place.archive, place.member) as file:
+        return read_record(file, agrees, offset=place.offset, skip=place.skip)
 
 
 def copy_capture(place: Place, out: BinaryIO) -> int:
@@ -395,23 +453,41 @@ class _Window(io.RawIOBase):
 _CAPTURES = frozenset({"response", "resource", "revisit"})
 _OTHER_TYPES = frozenset({"warcinfo", "request", "metadata", "conversion", "continuation"})
 _LONGEST_HEAD = 2**16
+_LONGEST_METADATA = 2**16
 _STATUS = re.compile(r"HTTP/\d(?:\.\d)?\s+(\d{3})\b")
+
+
+def _not_fetched(record: Record, place: Place, address: str) -> NotFetched | None:
+    """Read a metadata record, if it is of our own `capture` and about an address."""
+    if not address or "json" not in record.headers.get("content-type", "") or record.length > _LONGEST_METADATA:
+        return None
+    try:
+        told = json.loads(b"".join(record.pieces()))["not_fetched"]
+        time = _time(record.headers.get("warc-date", ""))
+        return NotFetched(place, address, time, str(told["reason"]), str(told.get("detail") or ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ReadError):
+        return None  # somebody else's metadata
 
 
 class _CaptureReader:
     """Reads the records of one WARC file as captures."""
 
-    def __init__(self, archive: Path, member: str | None, limits: Limits) -> None:
+    def __init__(self, archive: Path, member: str | None, limits: Limits, watch: Watch | None = None) -> None:
         self._archive = archive
         self._member = member
         self._limits = limits
+        self._watch = watch
 
-    def read(self, record: Record) -> Capture | Failure | None:
-        """Read one record; None if it is no capture of an address on the web."""
+    def read(self, record: Record) -> Capture | Failure | NotFetched | None:
+        """Read one record; None if it is no capture of an address on the web, or not wanted."""
         record_type, address = record.headers["warc-type"].lower(), _address(record.headers)
+        place = Place(self._archive, self._member, record.offset, record.skip)
+        if record_type == "metadata":
+            return _not_fetched(record, place, address)
         if record_type in _OTHER_TYPES or (address and not address.lower().startswith(("http:", "https:"))):
             return None
-        place = Place(self._archive, self._member, record.offset, record.skip)
+        if self._watch is not None and not self._watch(place, address):
+            return None
         try:
             return self._capture(record, place, address)
         except ReadError as error:

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mdclaims.errors import ReadError
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
-from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, directive_text, replace_unencodable
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, Unread, directive_text, replace_unencodable
 
 # Not text to any reader: code, drawings, embedded documents.
 _SKIPPED = frozenset(
@@ -185,7 +185,33 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int, line: int = 
         builder.add_directive(text, line=lines.of(text))
     builder.place_directives(before)
     _Walk(builder, lines).run(root)
+    builder.unread = _unread(tree, builder)
     return title
+
+
+_FEW_WORDS = 50
+# The elements into which the common frameworks write a page; empty until their script has run.
+_MOUNTS = "#root, #app, #__next, #__nuxt, #___gatsby, #svelte, #main-app, app-root, [ng-app], [data-reactroot]"
+_FRAMES = "iframe, frame, object, embed, portal"
+
+
+def _unread(tree: LexborHTMLParser, builder: PageBuilder) -> Unread:
+    """Count what the page shows beside its text, and tell whether its text is missing."""
+    types = [(node.attributes.get("type") or "").strip().lower() for node in tree.css("script")]
+    scripts = sum(not kind or "javascript" in kind or kind == "module" for kind in types)
+    # Trackers are pictures and frames of one point.
+    images = [node for node in tree.css("img") if node.attributes.get("alt") is None and not _is_point(node.attributes)]
+    frames = [node for node in tree.css(_FRAMES) if not _is_point(node.attributes)]
+    needs_browser = False
+    if scripts and builder.shown_words < _FEW_WORDS:
+        asks = any("javascript" in node.text().lower() for node in tree.css("noscript"))
+        empty = any(not node.text(strip=True) for node in tree.css(_MOUNTS))
+        needs_browser = asks or empty or not builder.shown_words
+    return Unread(len(images), len(tree.css("video, audio")), len(frames), scripts, needs_browser)
+
+
+def _is_point(attributes: dict[str, str | None]) -> bool:
+    return any((attributes.get(side) or "").strip() in {"0", "1"} for side in ("width", "height"))
 
 
 def _comments_before_body(root: LexborNode, head: LexborNode | None) -> Iterator[str]:

@@ -51,3 +51,8 @@ def over_limit(key: str, value: int, limit: int, unit: str, *, more: bool = Fals
     return ReadError(
         f"has {shown} {unit}, over the limit {key} = {limit:,}; raise {key} in the configuration to read it"
     )
+
+
+def is_over_limit(reason: str) -> bool:
+    """True if the reason of a failure is a limit: those of `over_limit`, and those that readers find themselves."""
+    return ", over the limit " in reason

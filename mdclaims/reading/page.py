@@ -130,6 +130,31 @@ def directive_text(comment: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What a web page shows and mdclaims cannot read.
+
+    Attributes
+    ----------
+    images : int
+        Images without a text for those who cannot see them (``alt``); one with an empty text is a decoration.
+    videos : int
+        Videos and sound.
+    frames : int
+        Other pages and objects that are shown inside the page.
+    scripts : int
+        Scripts that may write text, without those that only hold data.
+    needs_browser : bool
+        The page looks as if a script writes its text: there is little without it.
+    """
+
+    images: int = 0
+    videos: int = 0
+    frames: int = 0
+    scripts: int = 0
+    needs_browser: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A document as its reader sees it.
 
@@ -156,6 +181,8 @@ class Page:
         lines and columns); None where `segments` do not point into a text file.
     directives : tuple of Directive
         What the document tells mdclaims about itself, in order.
+    unread : Unread
+        What it shows that is not in `text` (HTML only).
     """
 
     source: str
@@ -168,6 +195,7 @@ class Page:
     notes: tuple[str, ...] = ()
     source_text: str | None = field(default=None, repr=False)
     directives: tuple[Directive, ...] = ()
+    unread: Unread = Unread()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -304,7 +332,14 @@ class PageBuilder:
     """Collects blocks in reading order and fixes the page's text.
 
     One builder makes one page: call `add` for every block, then `build`.
+
+    Attributes
+    ----------
+    unread : Unread
+        Set by the reader.
     """
+
+    unread: Unread = field(default_factory=Unread)
 
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
@@ -369,6 +404,16 @@ class PageBuilder:
         return len(self._blocks)
 
     @property
+    def shown_words(self) -> int:
+        """Number of words so far that a reader sees at first."""
+        shown = (
+            text
+            for text, block in zip(self._texts, self._blocks, strict=True)
+            if not block.hidden and block.region != "metadata"
+        )
+        return sum(len(text.split()) for text in shown)
+
+    @property
     def length(self) -> int:
         """Length of the text so far, in code points."""
         return self._length
@@ -397,6 +442,7 @@ class PageBuilder:
             notes=tuple(notes),
             source_text=source_text,
             directives=(*self._directives, *behind),
+            unread=self.unread,
         )
 
 
