@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdclaims.cases.addresses import checked_address
 from mdclaims.cases.sites import ListedSite, is_list, read_list
 from mdclaims.cases.store import file_sha256
 from mdclaims.errors import ReadError, UsageError
@@ -112,7 +113,10 @@ def find_inputs(names: Sequence[str], limits: Limits) -> Inputs:
     for name in names:
         path = Path(name)
         if name.startswith(("http://", "https://")):
-            addresses.append(name)
+            try:
+                addresses.append(checked_address(name))
+            except ReadError as error:
+                problems.append(f"{name}: {error}")
         elif not path.exists():
             problems.append(f"{name}: does not exist; check the path")
         elif path.is_dir():
