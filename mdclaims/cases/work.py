@@ -104,7 +104,7 @@ class _Worker:
 
     def _has_grown(self) -> bool:
         """True if this process holds much more than when its first part was finished."""
-        now = self._process.memory_info().rss
+        now = int(self._process.memory_info().rss)
         if self._first is None:
             self._first = now
         return now > self._first + _GROWTH
