@@ -88,7 +88,7 @@ class Jurisdiction(StrEnum):
 
 
 class ListFormat(StrEnum):
-    """Formats of ``rules``."""
+    """Formats of ``rules`` and ``verify``."""
 
     text = "text"
     json = "json"
@@ -894,7 +894,7 @@ def _capture_first(addresses: Sequence[str], output: Path, contact: str | None, 
         from mdclaims.cases.capture import CaptureOptions, capture
     except ImportError as error:
         raise UsageError('capturing pages needs an extra; install it with: pip install "mdclaims[capture]"') from error
-    _talk(f"mdclaims: capturing {len(addresses)} addresses into {output}")
+    _talk(f"mdclaims: capturing {len(addresses):,} {'address' if len(addresses) == 1 else 'addresses'} into {output}")
     result = capture(addresses, output, CaptureOptions(contact=contact, limits=settings.limits))
     _talk(f"mdclaims: {output}: {result.summary()}")
     if result.interrupted:
@@ -982,6 +982,54 @@ def _tell_sites(what: str, names: list[str], result: ScreenResult) -> None:
 
 def _number(what: Sized, name: str) -> str:
     return f"{len(what):,} {name}{'' if len(what) == 1 else 's'}"
+
+
+@app.command("verify")
+def verify_command(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="The folder that screen wrote.")],
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="HEX", help="The manifest's SHA-256 that screen printed: is it still that?"),
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--inputs",
+            metavar="DIR",
+            help="Look here for what was screened, by default in this folder; can be repeated.",
+        ),
+    ] = None,
+    format: Annotated[ListFormat, typer.Option("--format", "-f", help="Text, or JSON.")] = ListFormat.text,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes; by default one for each core.", min=1)
+    ] = None,
+    page_seconds: Annotated[
+        float, typer.Option("--page-seconds", metavar="S", help="What takes longer to read is told as failed.")
+    ] = 120.0,
+    page_memory: Annotated[
+        int, typer.Option("--page-memory", metavar="MB", help="What needs more to be read is told as failed.")
+    ] = 2_000,
+    debug: DebugOption = False,
+) -> None:
+    """Verify a case: every hash and count, and every quote against the evidence, read again.
+
+    Exit codes: 0 all holds that could be checked, 1 something does not, 2 wrong usage, 3 the case cannot be read.
+    """
+    try:
+        from mdclaims.cases.engine import PageLimits
+        from mdclaims.cases.verify import VerifyOptions, verify, verify_json, verify_text
+    except ImportError as error:
+        raise UsageError('verifying needs an extra; install it with: pip install "mdclaims[screen]"') from error
+    options = VerifyOptions(
+        digest=digest,
+        folders=tuple(inputs or [Path()]),
+        workers=_cores() if workers is None else workers,
+        limits=PageLimits(page_seconds, page_memory),
+    )
+    with _ScreenProgress() as progress:
+        result = verify(case, options, on_plan=progress.begin, on_part=progress.advance)
+    _print(verify_json(result) if format is ListFormat.json else verify_text(result))
+    raise typer.Exit(ExitCode.OK if result.holds else ExitCode.FINDINGS)
 
 
 # --- train and evaluate ------------------------------------------------------------------------------------------

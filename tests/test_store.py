@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mdclaims.cases.store import Case, CaseError, Part, PartWriter, _chains, connect, write_file
+from mdclaims.cases.store import Case, CaseError, Part, PartWriter, chains, connect, write_file
 
 PLAN = {"inputs": ["a"], "settings": {}, "versions": {}, "tasks": []}
 PART = Part(0, 0, (120, 0), 1, 1, 0, {"pages/000000-0000.parquet": "00"})
@@ -80,7 +80,7 @@ def test_a_case_that_is_not_finished_has_no_views(tmp_path):
 
 
 def test_chains_of_redirects_end_where_they_lead():
-    found = list(_chains(iter([("w", "a", "b"), ("w", "b", "c"), ("v", "c", "d"), ("w", "x", "y"), ("w", "y", "x")])))
+    found = list(chains(iter([("w", "a", "b"), ("w", "b", "c"), ("v", "c", "d"), ("w", "x", "y"), ("w", "y", "x")])))
     ends = {(row["file"], row["asked"]): row["reached"] for row in found}
     assert ends["w", "a"] == ends["w", "b"] == "c"
     assert ends["v", "c"] == "d"
