@@ -339,4 +339,4 @@ def test_rules_of_a_jurisdiction_are_named_also_where_no_label_is(tmp_path):
     assert any(label is None and rules[0].startswith("UK-CAP-12.12") for _, label, rules in found)
     manifest = json.loads((case / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["jurisdictions"] == ["uk"]
-    assert len(manifest["versions"]["rules"]["sha256"]) == 64
+    assert len(manifest["settings"]["rules_sha256"]) == 64

@@ -19,7 +19,7 @@ from itertools import groupby
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from mdclaims.findings.findings import PageResult, fold
+from mdclaims.findings.findings import PageResult
 from mdclaims.findings.rules import check_line
 from mdclaims.labels import PRIORITIES, Label
 from mdclaims.reading.page import Block
@@ -250,16 +250,12 @@ def _claim_anchor(page: int, claim: Claim) -> str:
 
 
 def _entry(page: int, claim: Claim, result: PageResult, anchors: Sequence[str]) -> _Entry:
-    # A quote leads to the first place of its text.
-    first: dict[str, int] = {}
-    for n in claim.findings:
-        first.setdefault(fold(result.sentences[result.findings[n].sentence].sentence.text), n)
     lead = max(claim.findings, key=lambda n: result.findings[n].score or 0)
     return _Entry(
         id=_claim_anchor(page, claim),
         claim=claim,
         label=shown_label(claim.label),
-        quotes=tuple(_Jump(quoted(quote), anchors[n]) for quote, n in zip(claim.quotes, first.values(), strict=True)),
+        quotes=tuple(_Jump(quoted(quote), anchors[n]) for quote, n in zip(claim.quotes, claim.quoted, strict=True)),
         facts=tuple(
             (fact.name, _Jump(fact.text, None if fact.sentence is None else _sentence_anchor(page, fact.sentence)))
             for fact in claim.facts

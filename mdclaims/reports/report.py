@@ -402,6 +402,8 @@ class Claim:
         where no heading stands above.
     quotes : tuple of str
         Its words; several if it is a list of items, each different text once.
+    quoted : tuple of int
+        The finding that each quote is taken from: an index into the result's findings.
     score : float or None
         The highest of its findings; None without a label.
     certainty : str or None
@@ -423,6 +425,7 @@ class Claim:
     priority: str
     lead: str | None
     quotes: tuple[str, ...]
+    quoted: tuple[int, ...]
     score: float | None
     certainty: str | None
     also: tuple[str, ...]
@@ -472,11 +475,12 @@ def _claim(
     entries = [result.sentences[finding.sentence] for finding in findings]
     # A heading is told as what stands above its text.
     headed = len(entries) > 1 and is_heading_of(entries[0].sentence, entries[1].sentence)
-    quotes: dict[str, str] = {}
-    for entry in entries[headed:]:
-        quotes.setdefault(fold(entry.sentence.text), one_line(entry.sentence.text))
+    first: dict[str, int] = {}
+    for n, entry in zip(numbers[headed:], entries[headed:], strict=True):
+        first.setdefault(fold(entry.sentence.text), n)
+    quotes = [one_line(result.sentences[result.findings[n].sentence].sentence.text) for n in first.values()]
     path = entries[headed].sentence.block.heading_path
-    needed = headed or len(quotes) > 1 or len(next(iter(quotes.values())).split()) < SHORT
+    needed = headed or len(quotes) > 1 or len(quotes[0].split()) < SHORT
     # The findings of a group can differ; the one that is most urgent, then surest, speaks for it.
     lead = min(findings, key=lambda finding: (PRIORITIES.index(finding.priority), -(finding.score or 0)))
     surest = max(findings, key=lambda finding: finding.score or 0)
@@ -490,7 +494,8 @@ def _claim(
         label=lead.label,
         priority=lead.priority,
         lead=lead_words if needed else None,
-        quotes=tuple(quotes.values()),
+        quotes=tuple(quotes),
+        quoted=tuple(first.values()),
         score=surest.score,
         certainty=certainty_of(surest, thresholds),
         also=tuple(info.display for label, info in label_info().items() if label in others),
