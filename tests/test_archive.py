@@ -23,6 +23,7 @@ from mdclaims.reading.archive import (
     ArchiveRange,
     Capture,
     Failure,
+    NotFetched,
     Place,
     archive_ranges,
     copy_capture,
@@ -483,3 +484,34 @@ def test_without_the_extra_one_line_says_how_to_install_it(tmp_path):
     result = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
     expected = 'reading web archives needs an extra; install it with: pip install "mdclaims[screen]"'
     assert result.stdout.strip() == expected
+
+
+def test_what_capture_left_alone_is_told(tmp_path):
+    told = b'{"not_fetched": {"reason": "robots", "detail": "Disallow: /"}}'
+    head = "WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Date: 2026-03-01T09:30:00Z\r\n{}Content-Type: application/json\r\n"
+    about = "WARC-Target-URI: https://clinic.example/private\r\n"
+    path = tmp_path / "a.warc"
+    path.write_bytes(
+        b"".join(
+            head.format(target).encode() + b"Content-Length: %d\r\n\r\n" % len(block) + block + b"\r\n\r\n"
+            for target, block in ((about, told), ("", told), (about, b'{"other": 1}'), (about, b"[1]"), (about, b"{"))
+        )
+    )
+    found = only(everything(path))
+    assert isinstance(found, NotFetched)
+    assert (found.address, found.reason, found.detail) == ("https://clinic.example/private", "robots", "Disallow: /")
+
+
+def test_a_watch_is_told_of_each_capture_and_can_leave_it_out(tmp_path):
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(per_record(PAGES))
+    told = []
+
+    def watch(place, address):
+        told.append((place.offset, address))
+        return len(told) != 2
+
+    found = list(read_captures(ArchiveRange(path, None), watch=watch))
+    assert [capture.address for capture in found] == [f"https://clinic.example/{n}" for n in (0, 2, 3, 4, 5)]
+    assert [address for _, address in told] == [f"https://clinic.example/{n}" for n in range(6)]
+    assert [offset for offset, _ in told] == sorted({offset for offset, _ in told})

@@ -7,6 +7,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from mdclaims.errors import ReadError
 from mdclaims.reading import Limits, read_bytes
+from mdclaims.reading.page import Unread
 
 
 def read(markup, **limits):
@@ -509,3 +510,20 @@ def test_depth_cannot_be_hidden_from_the_limit(repeated):
 def test_a_page_without_text_says_what_to_do():
     with pytest.raises(ReadError, match="no text that a reader would see; if a script writes the page"):
         read("<div id='root'></div><script>render()</script>")
+
+
+@pytest.mark.parametrize(
+    ("markup", "unread"),
+    [
+        ('<p>Text</p><img src=a.jpg><img src=b.jpg alt=""><img src=p.gif width=1 height=1>', Unread(images=1)),
+        ("<p>Text</p><video src=a.mp4></video><audio src=a.mp3></audio><iframe src=/b></iframe>", Unread(0, 2, 1)),
+        ("<p>Text</p><script src=a.js></script>", Unread(scripts=1)),
+        ("<p>Text</p><div id=root></div><script src=a.js></script>", Unread(scripts=1, needs_browser=True)),
+        (f"<p>{'Text ' * 60}</p><div id=root></div><script src=a.js></script>", Unread(scripts=1)),
+        ("<p>Text</p><noscript>Please enable JavaScript.</noscript><script>x</script>", Unread(0, 0, 0, 1, True)),
+        ('<p>Text</p><div id=root></div><script type="application/ld+json">{"name": "Clinic"}</script>', Unread()),
+        ("<title>Clinic</title><script>write()</script>", Unread(scripts=1, needs_browser=True)),
+    ],
+)
+def test_html_reader_tells_what_it_cannot_read(markup, unread):
+    assert read_bytes(markup.encode(), source="page.html", format="html").unread == unread

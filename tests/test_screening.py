@@ -399,3 +399,15 @@ def test_screening_notes_what_is_not_english():
     english = "We treat the joint without surgery, and most of our patients walk better within a month or two."
     assert not screener.screen_text(english).page.notes
     assert not screener.screen_text("Botox Filler Peel").page.notes
+
+
+def test_a_memory_changes_no_result():
+    pages = [
+        read_bytes(text.encode(), source="draft", format="text")
+        for text in (DRAFT, DRAFT + "\n\nLaser therapy [e70] ends pain.", "Book now [a90] for your visit.", DRAFT)
+    ]
+    plain = load(settings=Settings(mode="screen"))
+    for memory in (1, 5, 1000):
+        remembering = load(settings=Settings(mode="screen"), memory=memory)
+        assert [remembering.screen_page(page) for page in pages] == [plain.screen_page(page) for page in pages]
+    assert sum(len(plain.screen_page(page).findings) for page in pages) > 10

@@ -226,10 +226,9 @@ class _LeftError(Exception):
     """The task is no longer this worker's."""
 
 
-def _look(name: str, task: Task | None) -> str | None:
-    """Say what keeps this worker from doing the run."""
-    worker = get_worker()
-    plugin: _Plugin = worker.plugins[name]  # type: ignore[assignment]
+def _look(name: str, task: Task | None, dask_worker: Worker) -> str | None:
+    """Say what keeps this worker from doing the run; Dask fills in `dask_worker`."""
+    plugin: _Plugin = dask_worker.plugins[name]  # type: ignore[assignment]
     return plugin.trouble(task)
 
 

@@ -122,6 +122,16 @@ def measure(case: Path) -> dict[str, Coverage]:
     return {row.pop("site") or "": Coverage(found=sum(row[name] for name in _FOUND), **row) for row in rows}
 
 
+def unreadable(case: Path) -> list[str]:
+    """Return a line for each file, record or stretch of an archive that could not be read, whatever it holds."""
+    with connect(case) as connection:
+        rows = connection.execute(
+            "SELECT file, address, reason FROM pages WHERE outcome = 'failed' AND (kind IS NULL OR address IS NULL) "
+            "ORDER BY file, page"
+        ).fetchall()
+    return [f"{file}: {address + ' ' if address else ''}{reason}" for file, address, reason in rows]
+
+
 def total(figures: Iterable[Coverage]) -> Coverage:
     """Return the sums over sites."""
     listed = list(figures)

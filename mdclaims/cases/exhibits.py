@@ -10,7 +10,7 @@ from urllib.parse import quote, urldefrag
 from mdclaims.findings.findings import Finding, PageResult
 
 KEPT_SCORE = 0.05
-"""Sentences with a score of at least this are kept with all scores, so that thresholds can change later."""
+"""Sentences with a score of at least this, or with a finding, are kept with all scores: thresholds can change later."""
 
 # Longer quotes are named by their ends: addresses have limits, and a change in the middle would break the link.
 _LONGEST_QUOTE = 200
@@ -22,7 +22,7 @@ _NOT_SHOWN = frozenset({"title", "description", "structured", "alt"})
 def sentence_rows(page: str, result: PageResult) -> Iterator[dict[str, Any]]:
     """Yield the rows of the sentences that are kept."""
     for n, entry in enumerate(result.sentences):
-        if max(entry.scores.values()) >= KEPT_SCORE:
+        if entry.labels or max(entry.scores.values()) >= KEPT_SCORE:
             block = entry.sentence.block
             yield {
                 "page": page,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdclaims.cases.batch import Inputs, SourceFile, Task, find_inputs, hash_inputs, plan_tasks
-from mdclaims.cases.coverage import Coverage, measure, sites_of_case, total, write_sites
+from mdclaims.cases.coverage import Coverage, measure, sites_of_case, total, unreadable, write_sites
 from mdclaims.cases.engine import PageLimits, ProcessEngine
 from mdclaims.cases.exhibits import KEPT_SCORE
 from mdclaims.cases.notes import noted_parts, remove_notes
@@ -126,8 +126,8 @@ def screen(
     if wanted and not inputs.archives and not inputs.files:
         inputs, missed = _captured(inputs, wanted, folder, capture)
         problems += missed
-    entries, unreadable = hash_inputs(inputs)
-    problems += unreadable
+    entries, missing = hash_inputs(inputs)
+    problems += missing
     if not inputs.archives and not inputs.files:
         raise UsageError(f"nothing to screen; {'; '.join(problems)}")
     tasks, damaged = plan_tasks(inputs)
@@ -241,7 +241,7 @@ def _run(
         digest = file_sha256(case.folder / MANIFEST)
     figures = measure(case.folder)
     sites = {name: coverage for name, (coverage, _) in sites_of_case(figures, inputs.listed).items()}
-    return ScreenResult(digest, sites, total(figures.values()), tuple(problems))
+    return ScreenResult(digest, sites, total(figures.values()), (*problems, *unreadable(case.folder)))
 
 
 def _cluster_engine(begin: Begin, **how: Any) -> ClusterEngine:

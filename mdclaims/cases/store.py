@@ -312,24 +312,29 @@ class Case:
             raise CaseError(
                 f"{folder}: a case's path must not hold * ? or [, which mean any name to DuckDB; name another"
             )
-        if (
-            folder.exists()
-            and not (folder / JOURNAL).exists()
-            and any(path.name != CAPTURES for path in folder.iterdir())
-        ):
+        is_case = not folder.exists() or (folder / JOURNAL).exists()
+        if not is_case and any(path.name != CAPTURES for path in folder.iterdir()):
             raise CaseError(f"{folder} is there and is no case; name a new folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._stream = (folder / JOURNAL).open("a+b")
         except OSError as error:
             raise _unwritable(folder, error) from error
-        _lock(self._stream, folder)
-        self._entries = self._read()
-        wanted = json.loads(json.dumps(plan))
+        try:
+            _lock(self._stream, folder)
+            self._entries = self._read()
+            self._adopt(json.loads(json.dumps(plan)))
+        except CaseError:
+            self._stream.close()
+            raise
+
+    def _adopt(self, plan: dict[str, Any]) -> None:
+        """Begin a case with its plan, or see that a case begun has the same."""
         if not self._entries:
-            self._append({"plan": wanted})
-        elif self._entries[0].get("plan") != wanted:
-            raise CaseError(f"{folder} holds {_difference(self._entries[0].get('plan'), wanted)}; name another folder")
+            self._append({"plan": plan})
+        elif self._entries[0].get("plan") != plan:
+            difference = _difference(self._entries[0].get("plan"), plan)
+            raise CaseError(f"{self.folder} holds {difference}; name another folder")
 
     def close(self) -> None:
         """Let others write the case."""
