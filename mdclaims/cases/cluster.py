@@ -206,7 +206,9 @@ def _seen_from_everywhere(task: Task) -> Task:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own talk of lost connections away: what it means is told in one line."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado")]
+    # Each has a level of its own, from Dask's configuration.
+    names = [name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))]
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
