@@ -900,7 +900,7 @@ def _capture_first(addresses: Sequence[str], output: Path, contact: str | None, 
         from mdclaims.cases.capture import CaptureOptions, capture
     except ImportError as error:
         raise UsageError('capturing pages needs an extra; install it with: pip install "mdclaims[capture]"') from error
-    _talk(f"mdclaims: capturing {len(addresses)} addresses into {output}")
+    _talk(f"mdclaims: capturing {len(addresses):,} {'address' if len(addresses) == 1 else 'addresses'} into {output}")
     result = capture(addresses, output, CaptureOptions(contact=contact, limits=settings.limits))
     _talk(f"mdclaims: {output}: {result.summary()}")
     if result.interrupted:

@@ -294,6 +294,25 @@ def test_screen_reads_a_truncated_archive_up_to_the_cut(tmp_path):
     assert ask(case, "SELECT bool_and(evidence_offset IS NULL) FROM findings") == [(True,)]
 
 
+def test_screen_captures_what_is_named_by_address(tmp_path):
+    (tmp_path / "clinics.csv").write_text("url,case\nhttp://127.0.0.1:9/knee,C-5\n", encoding="utf-8")
+    arguments = (
+        tmp_path / "clinics.csv",
+        "--case",
+        tmp_path / "case",
+        "--workers",
+        1,
+        "--contact",
+        "me@office.example",
+    )
+    for _ in range(2):  # captured once, told twice
+        result = screen(*arguments, code=3)
+        assert "http://127.0.0.1:9/knee was not fetched: not on the public internet" in result.stderr
+        assert "127.0.0.1:9: could not be judged: 0 of 0 pages read" in result.stdout
+    assert ask(tmp_path / "case", "SELECT outcome, left_alone FROM pages, sites") == [("not_fetched", 1)]
+    assert (tmp_path / "case" / "captures" / "sites.warc.gz").is_file()
+
+
 def test_screen_says_what_is_wrong_in_one_line(tmp_path, capsys):
     for arguments, wrong in (
         ((tmp_path / "none.warc",), "nothing to screen"),

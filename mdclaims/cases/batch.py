@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mdclaims.cases.addresses import checked_address
 from mdclaims.cases.sites import ListedSite, is_list, read_list
 from mdclaims.cases.store import file_sha256
 from mdclaims.errors import ReadError, UsageError
@@ -99,58 +100,70 @@ def find_inputs(names: Sequence[str], limits: Limits) -> Inputs:
     Raises
     ------
     UsageError
-        If nothing is named.
+        If nothing is named, or two inputs would have one name.
     """
     if not names:
         raise UsageError("no input; pass archives (.warc .warc.gz .wacz), folders, files or lists of addresses")
-    archives: dict[str, Path] = {}
-    files: dict[str, SourceFile] = {}
-    lists: list[Path] = []
-    listed: list[ListedSite] = []
-    addresses: list[str] = []
-    problems: list[str] = []
+    found = _Found()
     for name in names:
-        path = Path(name)
-        if name.startswith(("http://", "https://")):
-            addresses.append(name)
-        elif not path.exists():
-            problems.append(f"{name}: does not exist; check the path")
-        elif path.is_dir():
-            found = list(_walk(path, problems))
-            if not found:
-                problems.append(f"{name}: holds no file that screen reads; pass another folder")
-            for below in found:
-                shown = f"{path.name or path.absolute().name}/{below.as_posix()}"
-                if is_archive(below):
-                    archives[shown] = path / below
-                else:
-                    files[shown] = _source(path / below, shown, below.parts[0])
-        elif is_archive(path):
-            archives[path.name] = path
-            if sum(Path(other).name == path.name for other in names) > 1:
-                raise UsageError(f"two inputs are called {path.name}; rename one, for exhibits name their archive")
-        elif is_list(path):
-            try:
-                listed += read_list(path, limits)
-                lists.append(path)
-            except ReadError as error:
-                problems.append(f"{name}: {error}")
-        elif format_of(path):
-            files[path.name] = _source(path, path.name, path.name)
-        else:
-            problems.append(f"{name}: is nothing that screen reads; its suffix is unknown")
+        try:
+            _take(name, found, limits)
+        except ReadError as error:
+            found.problems.append(f"{name}: {error}")
     return Inputs(
-        tuple(sorted(archives.items())),
-        tuple(files[name] for name in sorted(files)),
-        tuple(lists),
-        tuple(listed),
-        tuple(addresses),
-        tuple(problems),
+        tuple(sorted(found.archives.items())),
+        tuple(found.files[name] for name in sorted(found.files)),
+        tuple(found.lists),
+        tuple(found.listed),
+        tuple(found.addresses),
+        tuple(found.problems),
     )
 
 
-def _source(path: Path, name: str, site: str) -> SourceFile:
-    return SourceFile(path, name, site, path.stat().st_size)
+@dataclass
+class _Found:
+    """What was found so far."""
+
+    archives: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, SourceFile] = field(default_factory=dict)
+    lists: list[Path] = field(default_factory=list)
+    listed: list[ListedSite] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, path: Path, name: str, site: str) -> None:
+        """Add an archive or a page; its name is what exhibits call it."""
+        other = self.archives.get(name) or (self.files[name].path if name in self.files else None)
+        if other is not None:
+            raise UsageError(f"{other} and {path} would both be called {name} in the case; rename one, or pass it once")
+        if is_archive(path):
+            self.archives[name] = path
+        else:
+            self.files[name] = SourceFile(path, name, site, path.stat().st_size)
+
+
+def _take(name: str, found: _Found, limits: Limits) -> None:
+    """Add what one argument names."""
+    path = Path(name)
+    if name.startswith(("http://", "https://")):
+        found.addresses.append(checked_address(name))
+    elif not path.exists():
+        raise ReadError("does not exist; check the path")
+    elif path.is_dir():
+        below = list(_walk(path, found.problems))
+        if not below:
+            raise ReadError("holds no file that screen reads; pass another folder")
+        for inner in below:
+            found.add(path / inner, f"{path.absolute().name}/{inner.as_posix()}", inner.parts[0])
+    elif is_archive(path):
+        found.add(path, path.name, path.name)
+    elif is_list(path):
+        found.listed += read_list(path, limits)
+        found.lists.append(path)
+    elif format_of(path):
+        found.add(path, path.name, path.name)
+    else:
+        raise ReadError("is nothing that screen reads; its suffix is unknown")
 
 
 def _walk(folder: Path, problems: list[str]) -> Iterator[Path]:

@@ -120,12 +120,12 @@ def screen(
     """
     inputs = find_inputs(names, options.settings.limits)
     problems = list(inputs.problems)
+    missed: Sequence[str] = ()
     wanted = list(dict.fromkeys([*inputs.addresses, *(row.url for row in inputs.listed)]))
     if inputs.addresses and (inputs.archives or inputs.files):
         raise UsageError("addresses go without archives and files; capture them first, then pass the archive")
     if wanted and not inputs.archives and not inputs.files:
         inputs, missed = _captured(inputs, wanted, folder, capture)
-        problems += missed
     entries, missing = hash_inputs(inputs)
     problems += missing
     if not inputs.archives and not inputs.files:
@@ -135,6 +135,9 @@ def screen(
     plan = _plan(inputs, entries, tasks, options)
     case = Case(folder, plan)
     try:
+        if missed:
+            case.add_fact("missed", list(missed))
+        problems += [line for lines in case.facts("missed") for line in lines]
         return _run(case, plan, inputs, tasks, options, problems, on_plan, on_part)
     finally:
         case.close()
@@ -142,10 +145,10 @@ def screen(
 
 def _captured(
     inputs: Inputs, wanted: Sequence[str], folder: Path, capture: Capturing | None
-) -> tuple[Inputs, list[str]]:
+) -> tuple[Inputs, Sequence[str]]:
     """Capture addresses into an archive of the case, once."""
     archive = folder / CAPTURES / "sites.warc.gz"
-    missed: list[str] = []
+    missed: Sequence[str] = ()
     if not archive.exists():
         if capture is None:
             raise UsageError(
@@ -153,7 +156,7 @@ def _captured(
                 "then mdclaims screen sites.warc.gz LIST"
             )
         archive.parent.mkdir(parents=True, exist_ok=True)
-        missed += capture(wanted, archive)
+        missed = capture(wanted, archive)
     return replace(inputs, archives=((archive.name, archive),)), missed
 
 

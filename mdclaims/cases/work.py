@@ -44,7 +44,7 @@ _PART_SENTENCES = 100_000
 _PART_EVIDENCE = 64 * 2**20
 # Sentences to remember: the blocks that repeat on the pages of one site after another.
 _MEMORY = 10_000
-# spaCy keeps every word that it ever met; a worker that grew so much is replaced by a fresh one.
+# spaCy keeps every word that it ever met: a worker that grew so much since its first part is replaced by a fresh one.
 _GROWTH = 80 * 10**6
 
 
@@ -109,7 +109,7 @@ class _Worker:
         self._begin = begin
         self._screener = screener
         self._process = psutil.Process()
-        self._first = self._process.memory_info().rss
+        self._first: int | None = None
 
     def work(self, task: Task, progress: Progress, tell: Tell) -> bool:
         """Do a task behind its last finished part; False where a fresh process should go on."""
@@ -123,11 +123,18 @@ class _Worker:
         for place, item in items:
             if place > writer.place and writer.is_full:
                 writer.finish()
-                if self._process.memory_info().rss > self._first + _GROWTH:
+                if self._has_grown():
                     return False
             writer.add(place, item)
         writer.finish()
         return True
+
+    def _has_grown(self) -> bool:
+        """True if this process holds much more than when its first part was finished."""
+        now = int(self._process.memory_info().rss)
+        if self._first is None:
+            self._first = now
+        return now > self._first + _GROWTH
 
     def _captures(
         self, part: ArchiveRange, writer: _TaskWriter, failed: dict[Key, Culprit], tell: Tell
