@@ -831,6 +831,10 @@ def screen_command(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes; by default one for each core.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Use the workers of this Dask scheduler: tcp://HOST:8786."),
+    ] = None,
     no_evidence: Annotated[
         bool, typer.Option("--no-evidence", help="Do not copy the records of pages with findings.")
     ] = False,
@@ -855,6 +859,8 @@ def screen_command(
     """
     if trust_model and model is None:
         raise UsageError("--trust-model needs --model DIR; the shipped model needs no trust")
+    if cluster is not None and workers is not None:
+        raise UsageError("--workers is for this machine; a cluster has as many as were started there")
     try:
         from mdclaims.cases.engine import PageLimits
         from mdclaims.cases.screen import ScreenOptions, screen
@@ -870,6 +876,7 @@ def screen_command(
         workers=_cores() if workers is None else workers,
         evidence=not no_evidence,
         limits=PageLimits(page_seconds, page_memory),
+        cluster=cluster,
     )
 
     def capture_first(addresses: Sequence[str], output: Path) -> Sequence[str]:

@@ -105,7 +105,9 @@ class EngineError(MdclaimsError):
     """Workers that do not start."""
 
 
-_TRIES = 2
+TRIES = 2
+"""How many workers an item may cost."""
+
 _NOTHING: Key = (-1, -1)
 _START_SECONDS = 300.0
 _STARTS = 3
@@ -250,10 +252,10 @@ class ProcessEngine:
             return
         place, address = worker.at or (_NOTHING, "")
         self._tries[task.number, place] += 1
-        if self._tries[task.number, place] >= _TRIES:
+        if self._tries[task.number, place] >= TRIES:
             if place == _NOTHING:
-                raise EngineError(f"a worker {_end(code)} before it read anything, {_TRIES} times; see what ends it")
-            reason = f"{worker.stopped or f'its worker {_end(code)}'}; tried {_TRIES} times"
+                raise EngineError(f"a worker {_end(code)} before it read anything, {TRIES} times; see what ends it")
+            reason = f"{worker.stopped or f'its worker {_end(code)}'}; tried {TRIES} times"
             progress = self._progress[task.number]
             culprits = (*progress.culprits, Culprit(place, address, reason))
             self._progress[task.number] = replace(progress, culprits=culprits)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mdclaims.cases.batch import Inputs, SourceFile, Task, find_inputs, hash_inputs, plan_tasks
 from mdclaims.cases.coverage import Coverage, measure, sites_of_case, total, unreadable, write_sites
 from mdclaims.cases.engine import PageLimits, ProcessEngine
 from mdclaims.cases.exhibits import KEPT_SCORE
+from mdclaims.cases.notes import noted_parts, remove_notes
 from mdclaims.cases.sites import Sites
 from mdclaims.cases.store import CAPTURES, MANIFEST, Case, Part, file_sha256
-from mdclaims.cases.work import Begin
+from mdclaims.cases.work import Begin, versions_of
 from mdclaims.config import Settings
 from mdclaims.errors import UsageError
 from mdclaims.findings.rules import rules_sha256
 from mdclaims.findings.screening import load
 from mdclaims.reading.archive import ArchiveRange
+
+if TYPE_CHECKING:
+    from mdclaims.cases.cluster import ClusterEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class ScreenOptions:
         Copy the records of pages with findings to the case.
     limits : PageLimits
         What one page may take.
+    cluster : str or None
+        Address of a Dask scheduler, whose workers do the tasks in place of this machine's.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class ScreenOptions:
     workers: int = 1
     evidence: bool = True
     limits: PageLimits = field(default_factory=PageLimits)
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -156,10 +161,6 @@ def _captured(
     return replace(inputs, archives=((archive.name, archive),)), missed
 
 
-# What could change a finding or the bytes of a part.
-_PACKAGES = ("numpy", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
-
-
 def _plan(
     inputs: Inputs, entries: Sequence[Mapping[str, object]], tasks: Sequence[Task], options: ScreenOptions
 ) -> dict[str, Any]:
@@ -168,16 +169,7 @@ def _plan(
     settings = options.settings
     return {
         "inputs": [*entries],
-        "versions": {
-            "mdclaims": version("mdclaims"),
-            "model": {
-                "name": screener.model.meta["name"],
-                "version": screener.model.meta["version"],
-                "sha256": screener.model.sha256,
-            },
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
+        "versions": versions_of(screener),
         "settings": {
             "mode": settings.mode,
             "labels": list(settings.labels),
@@ -216,6 +208,8 @@ def _run(
     on_plan: Callable[[int], None],
     on_part: Callable[[int, int], None],
 ) -> ScreenResult:
+    for part in noted_parts(case.folder, case.parts):
+        case.add_part(part)
     left = [task for task in tasks if task.number not in case.done]
     if left or not (case.folder / MANIFEST).exists():
         case.add_fact("started", _now())
@@ -232,7 +226,20 @@ def _run(
         begin = Begin(
             case.folder, options.settings, Sites.of(inputs.listed), options.model, options.trust_model, options.evidence
         )
-        engine = ProcessEngine(begin, workers=options.workers, limits=options.limits, on_part=finished, on_done=done)
+        engine: ProcessEngine | ClusterEngine
+        if options.cluster is None:
+            engine = ProcessEngine(
+                begin, workers=options.workers, limits=options.limits, on_part=finished, on_done=done
+            )
+        else:
+            engine = _cluster_engine(
+                begin,
+                address=options.cluster,
+                limits=options.limits,
+                versions=plan["versions"],
+                on_part=finished,
+                on_done=done,
+            )
         engine.run(left, {part.task: part for part in case.parts})
         case.add_fact("ended", _now())
         digest = _finish(case, plan, inputs, options)
@@ -243,9 +250,18 @@ def _run(
     return ScreenResult(digest, sites, total(figures.values()), (*problems, *unreadable(case.folder)))
 
 
+def _cluster_engine(begin: Begin, **how: Any) -> ClusterEngine:
+    try:
+        from mdclaims.cases.cluster import ClusterEngine
+    except ImportError as error:
+        raise UsageError('--cluster needs an extra; install it with: pip install "mdclaims[cluster]"') from error
+    return ClusterEngine(begin, **how)
+
+
 def _finish(case: Case, plan: Mapping[str, Any], inputs: Inputs, options: ScreenOptions) -> str:
     """Write what only the whole case can say; return the manifest's SHA-256."""
     case.remove_strays()
+    remove_notes(case.folder)
     files = {name: digest for part in case.parts for name, digest in part.files.items() if "evidence/" not in name}
     files |= case.join_evidence() | case.write_redirects() | case.write_views()
     figures = measure(case.folder)

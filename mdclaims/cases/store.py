@@ -185,6 +185,11 @@ class Part:
     files: Mapping[str, str]
 
 
+def part_of(row: Mapping[str, Any]) -> Part:
+    """Return a part that was written as JSON."""
+    return Part(**{**row, "place": tuple(row["place"])})
+
+
 class PartWriter:
     """Collects the rows of a part and writes it.
 
@@ -344,8 +349,7 @@ class Case:
     def parts(self) -> list[Part]:
         """What is finished, task by task."""
         rows = [entry["part"] for entry in self._entries if "part" in entry]
-        found = [Part(**{**row, "place": tuple(row["place"])}) for row in rows]
-        return sorted(found, key=lambda part: (part.task, part.number))
+        return sorted(map(part_of, rows), key=lambda part: (part.task, part.number))
 
     @property
     def done(self) -> set[int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,9 +72,34 @@ class Begin:
 
     def __call__(self) -> Work:
         """Return what does a task."""
-        screener = load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY)
+        return self.work(self.screener())
+
+    def screener(self) -> Screener:
+        """Load the model."""
+        return load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY)
+
+    def work(self, screener: Screener) -> Work:
+        """Return what does a task with a model that is loaded."""
         screener.screen_text("The first page takes longer than others.")
         return _Worker(self, screener).work
+
+
+# What could change a finding or the bytes of a part.
+_PACKAGES = ("numpy", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
+
+
+def versions_of(screener: Screener) -> dict[str, Any]:
+    """Return the versions on which findings and the bytes of parts depend."""
+    return {
+        "mdclaims": version("mdclaims"),
+        "model": {
+            "name": screener.model.meta["name"],
+            "version": screener.model.meta["version"],
+            "sha256": screener.model.sha256,
+        },
+        "python": platform.python_version(),
+        **{name: version(name) for name in _PACKAGES},
+    }
 
 
 class _Worker:
