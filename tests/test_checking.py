@@ -29,7 +29,7 @@ def stub(monkeypatch):
         return stub_screener(**{**given, "explain": False})
 
     monkeypatch.setattr(screening, "load", load)
-    monkeypatch.setattr(cli, "_today", lambda: date(2026, 6, 1))
+    monkeypatch.setattr(cli.check, "today", lambda: date(2026, 6, 1))
 
 
 @pytest.fixture

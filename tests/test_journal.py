@@ -55,7 +55,7 @@ def test_reasons_are_those_of_the_documentation():
 
 
 def test_documentation_names_every_option():
-    from mdclaims.cli import capture_command
+    from mdclaims.cli.cases import capture_command
 
     text = (ROOT / "docs/capture.md").read_text(encoding="utf-8")
     names = [name for name in capture_command.__annotations__ if name not in {"inputs", "debug", "return"}]
