@@ -8,10 +8,14 @@ from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import (
     CLEAR,
     FAINT,
+    FRAGMENT,
+    PICTURE,
     PRIORITIES,
+    PURPOSE,
     QUOTED,
     Attributes,
     attributes,
+    only_described,
     only_noted,
     priority,
     reason,
@@ -19,6 +23,8 @@ from mdclaims.findings.stance import (
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import shared_matcher
 from mdclaims.language.pipeline import shared_pipeline
+from mdclaims.language.sentences import Sentence
+from mdclaims.reading.page import Block
 
 EFFICACY, SAFETY, STIGMA, ACTION = LABELS
 NEAR = Qualifier(sentence=1, kind="risk", sentences_away=1, blocks_away=0, hidden=False)
@@ -191,6 +197,41 @@ def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
     # A word of another label does not count.
     assert noted(SAFETY, "reassures", 0.5, "It eases pain.") == FAINT
     assert noted(STIGMA, "demeans", 0.5, "A chair by the door.") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("Care for neck and back pain.", "list_item", PURPOSE),
+        ("Botox for frown lines", "heading", PURPOSE),
+        ("Exercises to improve accommodation", "list_item", None),  # an effect, whatever it is on
+        ("Massage eases tension.", "paragraph", None),
+        ("Faster than surgery.", "paragraph", None),
+        ("Restored Comfort", "heading", FRAGMENT),
+        ("Restored comfort.", "paragraph", None),  # a sentence, however short
+        ("Restored Comfort", "list_item", None),  # the heading above it may promise it
+        ("Never fails", "heading", None),
+        ("Care for 90% of patients with back pain.", "paragraph", None),
+        ("A therapist holds a knee to ease its pain", "alt", PICTURE),
+        ("Laser heals the knee, guaranteed", "alt", None),
+        ("Paralysis", "list_item", PURPOSE),
+        ("Therapy for diabetes.", "paragraph", None),  # serious
+    ],
+)
+def test_what_an_editor_knows_is_only_described(text, kind, expected):
+    block = Block(
+        index=0,
+        start=0,
+        end=len(text),
+        kind=kind,
+        region="main",
+        level=None,
+        hidden=False,
+        selector=None,
+        heading_path=(),
+    )
+    sentence = Sentence(start=0, end=len(text), text=text, block=block, quoted=False)
+    assert only_described(sentence, cues(text), facts(text)) == expected
 
 
 def test_wording_about_people_in_a_quotation_is_only_noted():

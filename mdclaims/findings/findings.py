@@ -10,7 +10,7 @@ from datetime import date
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rule_book import RuleMatch
-from mdclaims.findings.stance import Attributes
+from mdclaims.findings.stance import SHORT, Attributes
 from mdclaims.findings.wording import Suggestion
 from mdclaims.language.cues import Cue
 from mdclaims.language.sentences import ITEM_KINDS, Sentence
@@ -237,8 +237,6 @@ class PageResult:
     changes: Changes | None = None
 
 
-SHORT = 4
-"""Fewer words say little without the heading above them, or as a heading without what stands under it."""
 # An item of so few words says little without the heading above it.
 _SHORT_ITEM = 6
 

@@ -22,7 +22,7 @@ from mdclaims.findings.findings import (
 )
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
-from mdclaims.findings.stance import CLAIMS, attributes, only_noted, priority, reason
+from mdclaims.findings.stance import CLAIMS, attributes, only_described, only_noted, priority, reason
 from mdclaims.findings.wording import Suggestion, own_wording, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
@@ -175,6 +175,8 @@ class Screener:
             suggestions: tuple[Suggestion, ...] = ()
             if stance is None or stance in label_info()[label].forward:
                 noted = only_noted(label, stance, scored[n].scores[label], cues[n], quoted=sentences[n].quoted)
+                if noted is None and self.settings.mode == "edit" and label == "efficacy_claim" and facts is not None:
+                    noted = only_described(sentences[n], cues[n], facts)
                 if noted is None:
                     suggestions = self._advice(page, sentences[n], entry, cues[n], quoted)
             why = reason(label, stance, facts, qualifier, cues[n], noted=noted)

@@ -7,13 +7,17 @@ treatment, and no risk, limit or source stands near it.
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.language.cues import Cue, cue_lists
+from mdclaims.language.sentences import Sentence
 
 __all__ = ["CLAIMS", "PRIORITIES", "Attributes", "attributes", "priority", "reason"]
 
@@ -22,8 +26,14 @@ CLAIMS = frozenset({"efficacy_claim", "safety_claim"})
 FAINT = "but not clearly, and in none of the usual words"
 QUOTED = "in a quotation"
 """The ends of two reasons, see `only_noted`."""
+PICTURE = "as the text of an image"
+FRAGMENT = "in a few words that claim nothing by themselves"
+PURPOSE = "but names only what it is for"
+"""The ends of three reasons, see `only_described`."""
 CLEAR = 0.9
 """From this score on a finding is clear: of those, more than nine in ten are right."""
+SHORT = 4
+"""Fewer words say little without the heading above them, or as a heading without what stands under it."""
 UNQUALIFIED = "no risk, limit or source stands in its section"
 """The end of a reason; a report that names the nearest qualifier in a line of its own leaves it out."""
 
@@ -115,6 +125,58 @@ def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue]
         if cue.name in _labels_of_cues()  # not those of a user's own lists
     )
     return None if is_worded or score >= CLEAR else FAINT
+
+
+def only_described(sentence: Sentence, cues: Sequence[Cue], facts: Attributes) -> str | None:
+    """Return why an efficacy claim that is put forward is no news to its editor, as the end of its reason; else None.
+
+    For the mode `edit`: whoever writes a clinic's page knows what the clinic offers, and for what. `PICTURE` for the
+    text of an image, `FRAGMENT` for a heading or caption of fewer than four words, `PURPOSE` for a sentence without a
+    word of effect ("Care for neck and back pain"). An absolute, a cure and a figure are always told, and so is what is
+    said to be for a serious condition.
+    """
+    if facts.strength == "absolute" or facts.quantified:
+        return None
+    if sentence.block.kind == "alt":
+        return PICTURE
+    names = {cue.name for cue in cues}
+    if facts.serious and "indication" in names:
+        return None
+    words = _WORD.findall(sentence.text.casefold())
+    is_caption = sentence.block.kind in _CAPTIONS and not sentence.text.rstrip().endswith(_CLOSING)
+    if is_caption and len(words) < SHORT:
+        return FRAGMENT
+    return None if names & _effect_lists() or _has_effect_word(words) else PURPOSE
+
+
+def _has_effect_word(words: Iterable[str]) -> bool:
+    known = _effect_words()
+    return any(word in known.words or word.startswith(known.beginnings) for word in words)
+
+
+_WORD = re.compile(r"\w+")
+_CAPTIONS = frozenset({"heading", "paragraph", "caption"})
+_CLOSING = (".", "!", "?", "…")
+
+
+@dataclass(frozen=True, slots=True)
+class _EffectWords:
+    beginnings: tuple[str, ...]
+    words: frozenset[str]
+
+
+@cache
+def _effect_words() -> _EffectWords:
+    source = files("mdclaims") / "data" / "language" / "effect_words.toml"
+    lists = tomllib.loads(source.read_text(encoding="utf-8"))
+    return _EffectWords(tuple(lists["beginnings"]), frozenset(lists["words"]))
+
+
+@cache
+def _effect_lists() -> frozenset[str]:
+    """Return the cue lists that say what a treatment does: those of efficacy claims, save what it is for."""
+    of_effect = {entry.name for entry in cue_lists() if entry.label == "efficacy_claim"}
+    return frozenset(of_effect - {"indication", "hedge"} | {"comparison"})
 
 
 @cache

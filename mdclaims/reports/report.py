@@ -10,10 +10,10 @@ from itertools import groupby
 
 from mdclaims.config import JURISDICTIONS, Settings
 from mdclaims.findings.cleared import BASELINE_REASON
-from mdclaims.findings.findings import SHORT, CloseWording, Finding, PageResult, Suppression, fold, is_heading_of
+from mdclaims.findings.findings import CloseWording, Finding, PageResult, Suppression, fold, is_heading_of
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rules import Rule, check_line, rule_of, rules_of
-from mdclaims.findings.stance import CLAIMS, CLEAR, UNQUALIFIED
+from mdclaims.findings.stance import CLAIMS, CLEAR, SHORT, UNQUALIFIED
 from mdclaims.findings.suppressions import Note
 from mdclaims.findings.wording import Suggestion
 from mdclaims.labels import PRIORITIES, Label, label_info
