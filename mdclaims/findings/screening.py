@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
+from itertools import compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -316,8 +316,9 @@ class _Memory:
         for entry, row, chosen in zip(new, judgement.scores.tolist(), stances, strict=True):
             self._known[entry] = row, list(chosen)
         found = [self._known[entry] for entry in inputs]
-        while len(self._known) > self._size:  # the oldest first
-            del self._known[next(iter(self._known))]
+        # The oldest first; all at once, for each look for the first passes those that are gone.
+        for entry in list(islice(self._known, max(len(self._known) - self._size, 0))):
+            del self._known[entry]
         return Judgement(
             scores=np.array([row for row, _ in found]).reshape(len(inputs), len(LABELS)),
             stances={label: [chosen[n] for _, chosen in found] for n, label in enumerate(labels)},

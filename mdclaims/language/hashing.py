@@ -21,6 +21,7 @@ Hashes = npt.NDArray[np.uint64]
 _MIX_A = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_C = np.uint64(0x94D049BB133111EB)
+_FNV_PRIME = np.uint64(0x100000001B3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +118,34 @@ class Lines:
     @classmethod
     def read(cls, nlp: Language, texts: Sequence[str]) -> Lines:
         """Tokenise texts; no token reaches over a line's end, so that a text has the same words as by itself."""
-        return cls._of(nlp.make_doc("\n".join(texts)), texts)
+        joined = "\n".join(texts)
+        tokenizer = nlp.tokenizer
+        pieces = tokenizer.pieces(joined)
+        norms = np.fromiter(map(tokenizer.norms.__getitem__, pieces), np.uint64, len(pieces))
+        ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
+        words = np.flatnonzero(norms)
+        places, ends = np.concatenate([[0], ends])[words], ends[words]
+        # A piece holds the space behind its word.
+        characters = np.frombuffer(joined.encode("utf-32-le", errors="surrogatepass"), np.uint32)
+        return cls._of(texts, norms[words], places, ends - (characters[ends - 1] == ord(" ")))
 
     @classmethod
     def of(cls, doc: Doc) -> Lines:
         """Take a doc as one line."""
-        return cls._of(doc, (doc.text,))
-
-    @classmethod
-    def _of(cls, doc: Doc, texts: Sequence[str]) -> Lines:
         tokens = np.asarray(doc.to_array([NORM, IDX, LENGTH, IS_SPACE]), np.uint64)
         norms, places, lengths, is_space = tokens.reshape(-1, 4).T
         words = np.flatnonzero(is_space == 0)
-        begins: npt.NDArray[np.int64] = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
         places = places[words].astype(np.int64)
+        return cls._of((doc.text,), norms[words], places, places + lengths[words].astype(np.int64))
+
+    @classmethod
+    def _of(
+        cls, texts: Sequence[str], norms: Hashes, places: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
+    ) -> Lines:
+        """Divide words among the texts that stand in them one after another, a character apart."""
+        begins: npt.NDArray[np.int64] = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])])
         owner = np.searchsorted(begins, places, side="right") - 1
-        starts = places - begins[owner]
-        rows = WordRows(norms[words], owner, len(texts))
-        return cls(tuple(texts), rows, starts, starts + lengths[words].astype(np.int64))
+        return cls(tuple(texts), WordRows(norms, owner, len(texts)), places - begins[owner], ends - begins[owner])
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -155,9 +166,20 @@ def mix(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def hash_string(text: str) -> int:
-    """FNV-1a, 64 bits: the same on every machine and in every Python process."""
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
+def hash_strings(texts: Sequence[str]) -> Hashes:
+    """Hash the UTF-8 of texts by FNV-1a, 64 bits: the same on every machine and in every Python process.
+
+    All texts take a step at a time, so that it takes as many steps as the longest has bytes.
+    """
+    encoded = [text.encode() for text in texts]
+    data = np.frombuffer(b"".join(encoded), np.uint8)
+    left = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    at = np.cumsum(left) - left
+    hashes = np.full(len(texts), 0xCBF29CE484222325, np.uint64)
+    some = np.flatnonzero(left)
+    while len(some):
+        hashes[some] = (hashes[some] ^ data[at[some]]) * _FNV_PRIME
+        at[some] += 1
+        left[some] -= 1
+        some = some[left[some] > 0]
+    return hashes

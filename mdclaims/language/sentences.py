@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from spacy.language import Language
-from spacy.tokens import Doc
 
-from mdclaims.language.tokenizer import abbreviations
+from mdclaims.language.tokenizer import abbreviations, spaces_behind, words_of
 from mdclaims.reading.page import Block, Page
 
 _ENDERS = re.compile(r"[.!?…]+")
@@ -105,12 +104,10 @@ def split_page(page: Page, nlp: Language) -> list[Sentence]:
     """Return all sentences of a page, block by block: none spans two, and together they cover all its text."""
     sentences: list[Sentence] = []
     for block in page.blocks:
-        doc = nlp.make_doc(page.text[block.start : block.end])
         quoted = [(block.start, block.end)] if block.kind == "quote" else quotations(page.text, block.start, block.end)
         quotation = 0
-        for first, last in sentence_spans(doc):
-            span = doc[first:last]
-            start, end = block.start + span.start_char, block.start + span.end_char
+        for first, last in sentence_spans(page.text[block.start : block.end], nlp):
+            start, end = block.start + first, block.start + last
             # Both lists ascend: quotations that end before this sentence are behind all that follow too.
             while quotation < len(quoted) and quoted[quotation][1] <= start:
                 quotation += 1
@@ -152,22 +149,35 @@ def quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [match.span() for match in _QUOTATION.finditer(text, start, end)]
 
 
-def sentence_spans(doc: Doc) -> list[tuple[int, int]]:
-    """Return the half-open token spans of the sentences of one block.
+# What can end a sentence inside a text: a mark, a line's end, an emoji or bullet, a smiley. Most blocks of a page (links,
+# items, cells) have none of them.
+_MAY_BREAK = re.compile("[.!?…\n\u2022\u2023\u20e3\u2190-\u2bff\U0001f000-\U0001faff]|[:;]-?[()D]")
+
+
+def sentence_spans(text: str, nlp: Language) -> list[tuple[int, int]]:
+    """Return the spans of the sentences of one block.
 
     Parameters
     ----------
-    doc : Doc
-        The tokens of one block's text.
+    text : str
+        The block's.
+    nlp : Language
+        Its tokenizer must be ours.
 
     Returns
     -------
     list of (int, int)
-        In order, disjoint, without white-space tokens at the ends; together they cover every token that is
-        not white space.
+        Half-open code-point offsets, in order, disjoint, without white space at the ends; together they cover all
+        that is not white space.
     """
-    words = [token.text for token in doc]
-    spaced = [bool(token.whitespace_) for token in doc]
+    if not _MAY_BREAK.search(text.rstrip(".!?…")):
+        start = len(text) - len(text.lstrip())
+        end = len(text.rstrip())
+        return [(start, end)] if start < end else []
+    pieces = nlp.tokenizer.pieces(text)
+    words = words_of(pieces)
+    spaced = spaces_behind(words, pieces)
+    places = [0, *accumulate(map(len, pieces))]
     starts = [0, *_boundaries(words, spaced), len(words)]
     spans: list[tuple[int, int]] = []
     for start, end in pairwise(starts):
@@ -176,7 +186,7 @@ def sentence_spans(doc: Doc) -> list[tuple[int, int]]:
         while end > start and words[end - 1].isspace():
             end -= 1
         if start < end:
-            spans.append((start, end))
+            spans.append((places[start], places[end] - spaced[end - 1]))
     return spans
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
+from operator import is_not
 
+from spacy.attrs import NORM
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import DummyTokenizer, registry
@@ -81,22 +83,48 @@ def token_pattern() -> re.Pattern[str]:
     return re.compile(rf"\n+|[^\S\n]+|(?:{tokens}) ?")
 
 
+def words_of(pieces: Sequence[str]) -> list[str]:
+    """Return the tokens without the space behind them."""
+    return [piece[:-1] if piece[-1] == " " and not piece.isspace() else piece for piece in pieces]
+
+
+def spaces_behind(words: Sequence[str], pieces: Sequence[str]) -> list[bool]:
+    """Return whether a space stands behind each token; `words` are those of `words_of`."""
+    return list(map(is_not, words, pieces))
+
+
+class _Norms(dict[str, int]):
+    """The hashes of the NORMs of pieces, computed when first asked for; 0 for white space.
+
+    The same as the NORM of a token in a `Doc`, without a lexeme, whose other attributes nobody reads.
+    """
+
+    def __init__(self, vocab: Vocab) -> None:
+        super().__init__()
+        self._vocab = vocab
+
+    def __missing__(self, piece: str) -> int:
+        (word,) = words_of((piece,))
+        norm = 0 if word.isspace() else self._vocab.strings.add(self._vocab.lex_attr_getters[NORM](word))
+        self[piece] = norm
+        return norm
+
+
 class ClaimsTokenizer(DummyTokenizer):
     """Splits text with `token_pattern`; the `Doc` gives the text back character for character."""
 
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
-        self._find = token_pattern().findall
+        self.pieces: Callable[[str], list[str]] = token_pattern().findall
+        """Returns the tokens of a text, each with the single space behind it: together they are the text."""
+        self.norms = _Norms(vocab)
+        """The NORM of each piece; see `_Norms`."""
 
     def __call__(self, text: str) -> Doc:
         """Return the tokens of `text`."""
-        words: list[str] = []
-        spaces: list[bool] = []
-        for token in self._find(text):
-            word = token[:-1] if token[-1] == " " and len(token) > 1 and not token.isspace() else token
-            words.append(word)
-            spaces.append(word is not token)
-        return Doc(self.vocab, words=words, spaces=spaces)
+        pieces = self.pieces(text)
+        words = words_of(pieces)
+        return Doc(self.vocab, words=words, spaces=spaces_behind(words, pieces))
 
 
 @registry.tokenizers(TOKENIZER_NAME)  # type: ignore[untyped-decorator]

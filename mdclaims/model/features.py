@@ -22,7 +22,7 @@ from scipy import sparse
 
 from mdclaims.labels import LABELS
 from mdclaims.language.cues import shared_matcher
-from mdclaims.language.hashing import Hashes, Lines, WordRows, hash_string, mix
+from mdclaims.language.hashing import Hashes, Lines, WordRows, hash_strings, mix
 from mdclaims.language.pipeline import shared_pipeline
 from mdclaims.language.sentences import ITEM_KINDS, SentenceInput
 from mdclaims.model.vectors import WordVectors
@@ -251,7 +251,7 @@ class FeatureExtractor:
         texts = lines.rows.only(numbers.ravel())
         own = texts.only(sentence)
         words, occurrences = own.vocabulary()
-        known = [self._word(int(word)) for word in words]
+        known = self._known(words)
         is_item = np.fromiter((entry.kind in ITEM_KINDS for entry in inputs), dtype=bool, count=len(inputs))
         here, above, above_item, before, behind = (
             _selection(chosen, texts.count)
@@ -317,7 +317,7 @@ class FeatureExtractor:
         numbers = _numbers(inputs, lines)
         lines = lines.only(numbers.ravel())
         words, occurrences = lines.rows.vocabulary()
-        known = [self._word(int(word)) for word in words]
+        known = self._known(words)
         edges = np.cumsum([0, *self.blocks.values()])
         block = {name: weights[edges[n] : edges[n + 1]] for n, name in enumerate(self.blocks)}
         shares = self._word_shares(lines.rows, known, occurrences, block)
@@ -420,16 +420,26 @@ class FeatureExtractor:
             shape=(len(known), 1 << self.settings.char_bits),
         )
 
-    def _word(self, norm: int) -> _Word:
-        word = self._words.get(norm)
-        if word is None:
-            text = self._nlp.vocab.strings[norm]
-            marked, orders = f"<{text}>", self.settings.char_orders
-            grams = {marked[n : n + order] for order in orders for n in range(len(marked) - order + 1)}
-            hashes = np.fromiter((hash_string(gram) for gram in sorted(grams)), dtype=np.uint64, count=len(grams))
-            columns = _to_columns(mix(hashes), self.settings.char_bits)
-            word = self._words[norm] = _Word(columns, is_figure="0" in text, exclaims="!" in text)
-        return word
+    def _known(self, norms: Hashes) -> list[_Word]:
+        """Return what is known of words, which is found out when they are first met."""
+        known = norms.tolist()
+        new = [norm for norm in known if norm not in self._words]
+        if new:
+            self._words.update(zip(new, self._read_words([self._nlp.vocab.strings[norm] for norm in new]), strict=True))
+        return [self._words[norm] for norm in known]
+
+    def _read_words(self, texts: Sequence[str]) -> Iterator[_Word]:
+        """Yield what the letters of words tell; all n-grams are hashed at once, for one by one takes most of the time."""
+        orders = self.settings.char_orders
+        grams: list[str] = []
+        ends: list[int] = []
+        for text in texts:
+            marked = f"<{text}>"
+            grams += sorted({marked[n : n + order] for order in orders for n in range(len(marked) - order + 1)})
+            ends.append(len(grams))
+        columns = np.split(_to_columns(mix(hash_strings(grams)), self.settings.char_bits), ends[:-1])
+        for text, own in zip(texts, columns, strict=True):
+            yield _Word(own, is_figure="0" in text, exclaims="!" in text)
 
 
 def read_inputs(inputs: Sequence[SentenceInput], more: Iterable[str] = ()) -> Lines:

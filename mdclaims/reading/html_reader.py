@@ -109,9 +109,9 @@ _OPTION = re.compile(r"<option\b", re.IGNORECASE)
 _MAX_OPTIONS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Place:
-    """What the walk knows about the element it is in. Immutable: children get changed copies."""
+    """What the walk knows about the element it is in. Children get one of their own: none is changed once in use."""
 
     kind: str
     region: str
@@ -162,7 +162,8 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int, line: int = 
     ReadError
         If the nesting may exceed `max_depth`.
     """
-    depth = _estimate_depth(markup)
+    # Most pages have fewer tags than that.
+    depth = _estimate_depth(markup) if markup.count("<") - markup.count("</") > max_depth else 0
     if depth > max_depth:
         raise ReadError(
             f"nested about {depth:,} elements deep, over the limit max_depth = {max_depth:,}; "
@@ -351,6 +352,7 @@ class _Walk:
         self.builder = builder
         self.lines = lines
         self.items: list[InlineItem] = []  # finished inline items of the current block
+        self.shows = False  # whether the current block has anything but white space
         self.fragments: list[Fragment] = []  # text of the current inline item
         self.item_kind = "text"
         self.item_selector: tuple[Any, str] | None = None
@@ -434,7 +436,8 @@ class _Walk:
             self._flush(parent)
         self._end_item()
         self.item_kind, self.item_selector = kind, place.selector
-        return _Leave(replace(place, link=kind), tag, block=block, item=True)
+        place.link = kind
+        return _Leave(place, tag, block=block, item=True)
 
     def _leave(self, leave: _Leave) -> None:
         if leave.item:
@@ -498,9 +501,12 @@ class _Walk:
     # --- text -------------------------------------------------------------------------------------------------
 
     def _text(self, text: str, place: _Place) -> None:
-        if text.strip():
-            self.breaks = 0
         self.closed = ""
+        if not text.isspace():
+            self.breaks = 0
+            self.shows = True
+        elif self.item_kind == "text" and not (self.shows or self.fragments or self.items):
+            return  # nothing to stand apart from
         if place.preformatted:
             for n, line in enumerate(text.split("\n")):
                 if n:
@@ -521,11 +527,13 @@ class _Walk:
         if not text.strip():
             return
         if place.link == "button":
+            self.shows = True
             self.fragments += [Fragment(" "), Fragment(text), Fragment(" ")]
             return
         outer_kind, outer_selector = self.item_kind, self.item_selector
         self._end_item()
         self.breaks = 0
+        self.shows = True
         self.items.append(InlineItem("alt", (Fragment(text),), _render(selector)))
         self.item_kind, self.item_selector = outer_kind, outer_selector
 
@@ -561,9 +569,13 @@ class _Walk:
     def _flush(self, place: _Place) -> None:
         """End the current block. `place` is where its text stands."""
         kind, selector = self.item_kind, self.item_selector
-        self._end_item()
         self.breaks = 0
-        if self.items:
+        if not self.shows:
+            self.fragments, self.items = [], []
+            self.item_kind, self.item_selector = "text", None
+        else:
+            self.shows = False
+            self._end_item()
             items, self.items = self.items, []
             add_inline(
                 self.builder,

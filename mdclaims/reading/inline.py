@@ -6,11 +6,15 @@ A link, button or image inside running text is part of its sentence; alone it is
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
+
+
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,9 @@ class InlineItem:
     def has_words(self) -> bool:
         """True if it holds a letter, a digit or a pictogram, so that it is more than a separator."""
         return any(
-            character.isalnum() or unicodedata.category(character) == "So"
+            _LETTER_OR_DIGIT.search(fragment.text)
+            or (not fragment.text.isascii() and "So" in map(unicodedata.category, fragment.text))
             for fragment in self.fragments
-            for character in fragment.text
         )
 
 

@@ -286,6 +286,19 @@ def fold_white_space(fragments: Iterable[Fragment]) -> tuple[str, list[tuple[int
         if fragment is LINE_BREAK:
             gap = "\n"
             continue
+        if fragment.source_start is None and not _INVISIBLE.search(fragment.text):
+            # Without places to keep, as in HTML, splitting does the same.
+            words = fragment.text.split()
+            if not words:
+                gap = gap or (" " if fragment.text else "")
+                continue
+            if length and (gap or fragment.text[0].isspace()):
+                out.append(gap or " ")
+                length += 1
+            out.append(" ".join(words))
+            length += len(out[-1])
+            gap = " " if fragment.text[-1].isspace() else ""
+            continue
         for span in _visible_spans(fragment.text):
             if span is None:
                 gap = gap or " "
