@@ -561,9 +561,12 @@ def test_documents_on_standard_input(drafts, capsys, monkeypatch, format):
     assert "The laser [e90] heals." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("format", "module", "extra"), [("docx", "word_reader", "word"), ("pdf", "pdf_reader", "pdf")])
+@pytest.mark.parametrize(
+    ("format", "module", "extra"),
+    [("docx", "mdclaims.reading.word_reader", "word"), ("pdf", "pypdfium2", "pdf")],
+)
 def test_a_missing_extra_is_wrong_usage(drafts, capsys, monkeypatch, format, module, extra):
-    monkeypatch.setitem(sys.modules, f"mdclaims.reading.{module}", None)
+    monkeypatch.setitem(sys.modules, module, None)
     (drafts / f"a.{format}").write_bytes(b"x")
     assert run(["check", f"a.{format}"]) == 2
     assert f'pip install "mdclaims[{extra}]"' in one_line(capsys.readouterr().err)

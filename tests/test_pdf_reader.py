@@ -35,7 +35,7 @@ def write(pdf, text, *, size=11, style="", width=0, gap=4):
 
 
 def read(pdf):
-    page = read_bytes(bytes(pdf.output()), source="a.pdf", format="pdf")
+    page = read_bytes(bytes(pdf.output()), source="a.pdf", format="pdf", apart=False)
     assert_page_holds(page)
     assert page.segments == ()
     return page
@@ -184,7 +184,7 @@ def test_form_fields_are_read_as_they_are_shown():
         + b"\nendstream",
     ]
     data = b"%PDF-1.7\n" + b"".join(b"%d 0 obj\n%s\nendobj\n" % entry for entry in enumerate(objects, start=1))
-    page = read_bytes(data + b"trailer << /Root 1 0 R >>\n%%EOF", source="", format="pdf")
+    page = read_bytes(data + b"trailer << /Root 1 0 R >>\n%%EOF", source="", format="pdf", apart=False)
     assert texts(page) == ["Your visit", "Shockwave, 40 GBP"]
 
 
@@ -277,7 +277,7 @@ def test_different_numbers_in_a_margin_are_no_page_numbers():
 
 def refusal(data, **limits):
     with pytest.raises(ReadError) as caught:
-        read_bytes(data, source="a.pdf", format="pdf", limits=Limits(**limits))
+        read_bytes(data, source="a.pdf", format="pdf", apart=False, limits=Limits(**limits))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -367,7 +367,7 @@ def test_any_damage_gives_a_page_or_a_read_error(changes):
         broken[place] = value
     page = message = None
     try:
-        page = read_bytes(bytes(broken), source="", format="pdf")
+        page = read_bytes(bytes(broken), source="", format="pdf", apart=False)
     except ReadError as error:
         message = str(error)
     if page is None:
@@ -380,7 +380,7 @@ def test_any_damage_gives_a_page_or_a_read_error(changes):
 @given(st.integers(1, len(GOOD) - 1))
 def test_a_truncated_file_gives_a_page_or_a_read_error(length):
     try:
-        page = read_bytes(GOOD[:length], source="", format="pdf")
+        page = read_bytes(GOOD[:length], source="", format="pdf", apart=False)
     except ReadError:
         return
     assert_page_holds(page)
@@ -435,7 +435,7 @@ def test_a_margin_full_of_numbers_takes_no_memory():
     pdf.text(10, 10, "1 " * 10_000)
     data = bytes(pdf.output())
     tracemalloc.start()
-    page = read_bytes(data, source="a.pdf", format="pdf")
+    page = read_bytes(data, source="a.pdf", format="pdf", apart=False)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert page.text.count("1") == 10_000

@@ -477,7 +477,7 @@ class _Checker:
             else:
                 place = Place(self._input(name), row["member"], row["offset"], row["skip"] or 0)
             capture = read_capture(place, limits=begin.limits)
-            page = page_of(capture, limits=begin.limits)
+            page = page_of(capture, limits=begin.limits, apart=False)
             wrong = [*_differences(row, _described(capture)), *_wrong_block(place)]
         if begin.same_reader:
             unread = {"images_without_text": page.unread.images, "videos": page.unread.videos}
@@ -489,7 +489,7 @@ class _Checker:
     def _read_file(self, name: str) -> Page:
         if format_of(Path(name)) is None:
             raise ReadError("is no file that screen reads; its suffix is unknown")
-        return read_page(self._input(name), limits=self._begin.limits)
+        return read_page(self._input(name), limits=self._begin.limits, apart=False)
 
     def _input(self, name: str) -> Path:
         """Return where an input is."""

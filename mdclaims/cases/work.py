@@ -272,7 +272,7 @@ class _TaskWriter:
     def _add_file(self, file: SourceFile) -> None:
         row = self._row(site=file.site, file=file.name, kind=format_of(file.path))
         try:
-            page = read_page(file.path, limits=self._begin.settings.limits)
+            page = read_page(file.path, limits=self._begin.settings.limits, apart=False)
             row["sha256"] = page.sha256
             self._judge(row, page, address=None)
         except (ReadError, UsageError) as error:
@@ -307,7 +307,7 @@ class _TaskWriter:
 
     def _add_page(self, row: dict[str, Any], capture: Capture) -> None:
         try:
-            page = page_of(capture, limits=self._begin.settings.limits)
+            page = page_of(capture, limits=self._begin.settings.limits, apart=False)
             self._judge(row, page, address=capture.address, place=capture.place)
         except (ReadError, UsageError) as error:
             self._put({**row, **_unread(str(error), capture.body or b"")})

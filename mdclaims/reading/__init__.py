@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,8 +33,15 @@ def format_of(path: Path) -> str | None:
     return FORMATS.get(path.suffix.lower())
 
 
-def read_page(path: Path, *, limits: Limits | None = None) -> Page:
+def read_page(path: Path, *, limits: Limits | None = None, apart: bool = True) -> Page:
     """Read one file.
+
+    Parameters
+    ----------
+    path : Path
+    limits : Limits, optional
+    apart : bool
+        See `read_bytes`.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def read_page(path: Path, *, limits: Limits | None = None) -> Page:
     except (OSError, ValueError) as error:  # ValueError: a path with NUL in it
         reason = getattr(error, "strerror", None) or error
         raise ReadError(f"cannot be read ({reason}); check the path and its permissions") from error
-    return read_bytes(data, source=str(path), format=kind, limits=limits)
+    return read_bytes(data, source=str(path), format=kind, limits=limits, apart=apart)
 
 
 def read_stream(stream: BinaryIO, *, format: str, limits: Limits) -> bytes:
@@ -68,7 +76,13 @@ def read_stream(stream: BinaryIO, *, format: str, limits: Limits) -> bytes:
 
 
 def read_bytes(
-    data: bytes, *, source: str, format: str, limits: Limits | None = None, charset: str | None = None
+    data: bytes,
+    *,
+    source: str,
+    format: str,
+    limits: Limits | None = None,
+    charset: str | None = None,
+    apart: bool = True,
 ) -> Page:
     """Read a document from memory.
 
@@ -84,6 +98,9 @@ def read_bytes(
     charset : str, optional
         The encoding that the server named for text, Markdown or HTML. As in browsers it counts in place of what the
         page says about itself, and a byte-order mark counts more. A label that names no encoding counts as none.
+    apart : bool
+        Read a PDF in a process of its own, which has limits of time and memory; see `isolation`. False is for
+        processes that somebody watches already.
 
     Raises
     ------
@@ -98,6 +115,12 @@ def read_bytes(
         raise over_limit(key, len(data), most, "bytes", more=len(data) == most + 1)
     if not data.strip():
         raise ReadError("is empty; check the file, or save the page again")
+    if format == "pdf" and apart:
+        from mdclaims.reading.isolation import read_pdf_apart
+
+        if find_spec("pypdfium2") is None:
+            raise _needs_extra(format)
+        return read_pdf_apart(data, source=source, limits=limits)
     builder = PageBuilder()
     source_text = None
     if format in _EXTRAS:
@@ -151,16 +174,20 @@ def _add_text(text: str, builder: PageBuilder, format: str, limits: Limits) -> s
 
 def _add_document(data: bytes, builder: PageBuilder, format: str, limits: Limits) -> tuple[str | None, str, list[str]]:
     """Add the blocks of a Word document or PDF; return title, the format in place of an encoding, and notes."""
-    name, extra = _EXTRAS[format]
     try:
         if format == "docx":
             from mdclaims.reading.word_reader import read_word as read
         else:
             from mdclaims.reading.pdf_reader import read_pdf as read
     except ImportError as error:
-        raise UsageError(f'reading {name} needs an extra; install it with: pip install "mdclaims[{extra}]"') from error
+        raise _needs_extra(format) from error
     title, notes = read(data, builder, limits=limits)
     return title, format, notes
+
+
+def _needs_extra(format: str) -> UsageError:
+    name, extra = _EXTRAS[format]
+    return UsageError(f'reading {name} needs an extra; install it with: pip install "mdclaims[{extra}]"')
 
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),

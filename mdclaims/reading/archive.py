@@ -336,10 +336,11 @@ def copy_capture(place: Place, out: BinaryIO) -> int:
         return copy_record(file, out, offset=place.offset, skip=place.skip)
 
 
-def page_of(capture: Capture, *, limits: Limits | None = None) -> Page:
+def page_of(capture: Capture, *, limits: Limits | None = None, apart: bool = True) -> Page:
     """Read the page of a capture; the encoding that the server named counts before the page's own.
 
-    `Page.sha256` is that of the body without its content coding, `Capture.sha256` that of the body with it.
+    `Page.sha256` is that of the body without its content coding, `Capture.sha256` that of the body with it. For `apart`
+    see `read_bytes`.
 
     Raises
     ------
@@ -354,6 +355,7 @@ def page_of(capture: Capture, *, limits: Limits | None = None) -> Page:
         format=capture.kind,
         limits=limits,
         charset=charset_of(capture.content_type),
+        apart=apart,
     )
 
 
