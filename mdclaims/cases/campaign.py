@@ -27,6 +27,9 @@ _MOST_ENTRIES = 1_000
 _LONGEST_TERM = 200
 _MOST_CHOICES = 64
 
+HEADINGS = "list_aggregate(heading_path, 'string_agg', ' | ')"
+"""SQL for the headings above a finding as one text."""
+
 Weights = Mapping[str, float]
 
 
@@ -74,7 +77,7 @@ class Campaign:
         subjects = [
             *_term_cases(self.treatments, values),
             *_term_cases(self.conditions, values),
-            *(f"if(list_contains(rules, '{id}'), {weight!r}, 0.0)" for id, weight in self.rules.items()),
+            *(f"if(list_contains(rules, '{rule}'), {weight!r}, 0.0)" for rule, weight in self.rules.items()),
         ]
         factors = [*kinds, *([f"greatest(0.0, {', '.join(subjects)})"] if subjects else [])]
         return " * ".join(factors) or "1.0", values
@@ -88,10 +91,7 @@ def _term_cases(weights: Weights, values: list[str]) -> Iterable[str]:
     """Yield SQL for the weight of the terms found, terms of one weight together."""
     for weight in sorted(set(weights.values())):
         values.append(_pattern(term for term, own in weights.items() if own == weight))
-        yield (
-            "if(regexp_matches(concat_ws(' | ', quote, list_aggregate(heading_path, 'string_agg', ' | ')), ?), "
-            f"{weight!r}, 0.0)"
-        )
+        yield (f"if(regexp_matches(concat_ws(' | ', quote, {HEADINGS}), ?), {weight!r}, 0.0)")
 
 
 def _pattern(terms: Iterable[str]) -> str:
@@ -167,7 +167,7 @@ def _weights(table: Mapping[str, Any], key: str, path: Path, check: Callable[[st
 
 
 def _check_term(term: str) -> str | None:
-    if not term.strip() or not term[0].isalnum() and not term.startswith("("):
+    if not term.startswith("(") and not term[:1].isalnum():
         return "must begin with a letter, a figure or alternatives in brackets"
     if len(term) > _LONGEST_TERM:
         return f"has more than {_LONGEST_TERM} characters"

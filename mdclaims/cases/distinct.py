@@ -1,20 +1,21 @@
-"""The distinct claims of a case: the same words on many pages count once, and one source's words are found on many sites.
+"""The distinct claims of a case: the same words on many pages count once, and one source is found behind many sites.
 
 Two steps, which never mix. Within a site, findings of one label (or rule) with the same folded text are copies of one
 claim; DuckDB groups them, and nothing is guessed. Across sites, claims that are nearly word for word the same are one
-family, so that one letter can go to their source: MinHash (A. Broder, "On the resemblance and containment of documents",
-1997) in buckets, as datasketch has it, proposes pairs, and the similarity of their words decides. docs/overview.md tells
-users what that means.
+family, so that one letter can go to their source: MinHash in buckets (A. Broder, "On the resemblance and containment of
+documents", 1997), as datasketch has it, proposes pairs, and the similarity of their words decides. docs/overview.md
+tells users what that means.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mdclaims.cases.campaign import Campaign
+from mdclaims.cases.campaign import HEADINGS, Campaign
 from mdclaims.cases.casefile import OpenCase
 from mdclaims.findings.findings import fold
 from mdclaims.findings.similarity import similarity, word_keys
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SAME = 0.8
-"""From this similarity on, word by word, claims of two sites are one family: a clinic's name may differ, the text may not."""
+"""From this similarity on, word by word, two claims are one family: a clinic's name may differ, the text may not."""
 
-FEWEST_WORDS = 6
+FEWEST_WORDS = 8
 """Claims of fewer words have no family: "Long-lasting results" is nobody's own."""
 
 MOST_COMPARED = 100_000
-"""So many texts of one label are compared for near copies, 5 KB of memory each; the others are joined by equal text alone."""
+"""So many texts of one label are compared for near copies, 5 KB of memory each; others join by equal text alone."""
 
-# 12 buckets of 4 hashes find texts whose sets of words overlap by two thirds (Jaccard), the least that SAME allows, with
-# probability 1 - (1 - 0.667^4)^12 = 0.93, by three quarters with 0.99, and propose one pair in 100 that overlap by a fifth.
+# 12 buckets of 4 hashes find texts whose sets of words overlap by two thirds (Jaccard), the least that SAME allows,
+# with probability 1 - (1 - 0.667^4)^12 = 0.93, by three quarters with 0.99; of those that overlap by a fifth, 2 in 100.
 _BANDS, _ROWS = 12, 4
 _SEED = 1
 
@@ -169,11 +170,10 @@ WITH named AS (
     list_position({priorities}, priority) AS urgency,
     fold(quote) AS folded,
     qualifier IS NULL AS bare,
-    strength, quantified, sourced,
     if(priority = 'info', [], rules) AS rules,
-    if(serious AND priority <> 'info', serious_names(fold(concat_ws(' | ', quote, list_aggregate(heading_path, 'string_agg', ' | ')))), [])
-      AS serious,
-    {weight} AS weight
+    if(serious AND priority <> 'info', serious_names(fold(concat_ws(' | ', quote, {headings}))), []) AS serious,
+    ({weight})::DOUBLE AS weight,
+    {stigma} OR label IS DISTINCT FROM 'stigma_framing' AS counts
   FROM findings
 ), identified AS (
   SELECT *, left(sha256(concat_ws(chr(31), site, name, folded)), 16) AS id,
@@ -189,6 +189,7 @@ CREATE OR REPLACE TABLE claims AS
 WITH grouped AS (
   SELECT id, site, name, any_value(label) AS label, any_value(text) AS text, any_value(folded) AS folded,
     count(*) AS copies, count(DISTINCT page) AS pages, max(weight) AS weight, min(urgency) AS urgency,
+    bool_or(counts AND weight > 0) AS counts,
     bool_or(urgency < 3 AND bare AND label IN ('efficacy_claim', 'safety_claim')) AS unqualified,
     list_sort(list_distinct(flatten(list(serious)))) AS serious,
     list_sort(list_distinct(flatten(list(rules)))) AS rules,
@@ -217,13 +218,16 @@ def group_claims(case: OpenCase, campaign: Campaign | None = None) -> Grouping:
     connection = case.connection
     _add_functions(connection)
     weight, values = ("1.0", []) if campaign is None else campaign.weight_sql()
-    connection.execute(_COPIES.format(priorities=list(PRIORITIES), weight=weight), values)
+    stigma = campaign is not None and campaign.asks_for_stigma
+    copies = _COPIES.format(priorities=list(PRIORITIES), headings=HEADINGS, weight=weight, stigma=stigma)
+    connection.execute(copies, values)
     connection.execute(_CLAIMS.format(fewest=FEWEST_WORDS))
     not_compared = _join_families(connection)
     [counts] = connection.execute(
         "SELECT (SELECT count(*) FROM copies), count(*) FILTER (weight > 0), count(*) FILTER (weight = 0) FROM claims"
     ).fetchall()
-    return Grouping(*counts, not_compared)
+    findings, claims, hidden = counts
+    return Grouping(findings, claims, hidden, not_compared)
 
 
 def _add_functions(connection: DuckDBPyConnection) -> None:
@@ -232,20 +236,18 @@ def _add_functions(connection: DuckDBPyConnection) -> None:
         "SELECT count(*) FROM duckdb_functions() WHERE function_name IN ('fold', 'serious_names')"
     ).fetchall()
     if known == [(0,)]:
-        connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
-        connection.create_function("serious_names", _serious_names, ["VARCHAR"], "VARCHAR[]")  # type: ignore[list-item, arg-type]
+        connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")
+        connection.create_function("serious_names", _serious_names, ["VARCHAR"], "VARCHAR[]")
 
 
 @cache
-def _serious() -> tuple[Any, frozenset[str]]:
+def _serious() -> tuple[re.Pattern[str], frozenset[str]]:
     """Return a pattern of the serious conditions, and their names."""
-    import re2
-
     phrases = next(entry.phrases for entry in cue_lists() if entry.name == "serious_condition")
     longest = sorted({fold(phrase).replace("-", " ") for phrase in phrases}, key=len, reverse=True)
     # In the lists a 0 is any digit, and hyphens make no difference.
-    words = "|".join(re2.escape(phrase).replace("0", r"\d").replace(r"\ ", "[ -]") for phrase in longest)
-    return re2.compile(rf"\b(?:{words})\b"), frozenset(longest)
+    words = "|".join(re.escape(phrase).replace("0", r"\d").replace(r"\ ", "[ -]") for phrase in longest)
+    return re.compile(rf"\b(?:{words})\b"), frozenset(longest)
 
 
 _ENDS = (" disease", "s")  # Alzheimer's and Alzheimer's disease are one, and a stroke is one of strokes
@@ -259,9 +261,12 @@ def _serious_names(folded: str) -> list[str]:
     """
     pattern, names = _serious()
     found = (match.group().replace("-", " ") for match in pattern.finditer(folded))
-    return sorted(
-        {next((name.removesuffix(end) for end in _ENDS if name.removesuffix(end) in names), name) for name in found}
-    )
+    return sorted({_shorter(name, names) for name in found})
+
+
+def _shorter(name: str, names: frozenset[str]) -> str:
+    """Return a name without the end that another name of the same condition lacks."""
+    return next((name[: -len(end)] for end in _ENDS if name.endswith(end) and name[: -len(end)] in names), name)
 
 
 # --- across sites ---------------------------------------------------------------------------------------------------
@@ -310,35 +315,43 @@ def near_copies(texts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
     buckets = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
     first: dict[str, tuple[str, ...]] = {}
-    worded = ((id, word_keys(text)) for id, text in texts)
-    for id, words in worded:
+    for text, folded in texts:
+        words = word_keys(folded)
         if len(words) < FEWEST_WORDS:
             continue
         sketch = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
         sketch.update_batch([word.encode() for word in set(words)])
         candidates = sorted((-similarity(words, first[other]), other) for other in buckets.query(sketch))
         if candidates and -candidates[0][0] >= SAME:
-            yield id, candidates[0][1]
+            yield text, candidates[0][1]
         else:
-            buckets.insert(id, sketch)
-            first[id] = words
+            buckets.insert(text, sketch)
+            first[text] = words
 
 
 # --- asking ---------------------------------------------------------------------------------------------------------
 
-# What a reader should see first: the urgent, then what says most (a word without exception, a figure without a source, a
-# serious condition, no qualifier), whole sentences before headings and names.
+# What a reader should see first: the urgent, then what says most (a word without exception, a figure without a source,
+# a serious condition, no qualifier), whole sentences before headings and names.
 ORDER = """c.urgency, c.weight DESC,
   (coalesce(f.strength = 'absolute', false)::INT + coalesce(f.quantified AND NOT f.sourced, false)::INT
     + coalesce(f.serious, false)::INT + c.unqualified::INT
     - 2 * (f.kind IN ('title', 'heading', 'link', 'button', 'alt') OR len(string_split(f.quote, ' ')) < 6)::INT) DESC,
   c.score DESC NULLS LAST, c.id"""
-_SELECT = """
-SELECT c.id, c.site, c.name, c.label, c.family, c.family_sites, c.copies, c.pages, c.weight, c.urgency, c.unqualified,
-  c.serious, c.rules, c.score, f.exhibit, f.page, coalesce(f.address, f.file) AS address, f.title, f.quote, f.before,
-  f.after, f.heading_path, f.stance, f.reason, f.qualifier, f.qualifier_kind, f.link, f.fingerprint, f.sentence
-FROM claims AS c JOIN findings AS f ON f.page = c.best.page AND f.fingerprint = c.best.fingerprint
-"""
+# Of the claim, and of the finding that stands for it.
+_COLUMNS: dict[str, str] = {
+    **{name: f"c.{name}" for name in ("id", "site", "name", "label", "family", "family_sites", "copies", "pages")},
+    **{name: f"c.{name}" for name in ("weight", "unqualified", "serious", "rules", "score")},
+    **{name: f"f.{name}" for name in ("exhibit", "page", "title", "quote", "before", "after", "stance", "reason")},
+    **{name: f"f.{name}" for name in ("qualifier", "qualifier_kind", "link", "fingerprint", "sentence")},
+    "priority": "c.urgency",
+    "address": "coalesce(f.address, f.file)",
+    "headings": "f.heading_path",
+}
+_SELECT = (
+    f"SELECT {', '.join(_COLUMNS.values())} FROM claims AS c "  # noqa: S608  # names alone
+    "JOIN findings AS f ON f.page = c.best.page AND f.fingerprint = c.best.fingerprint"
+)
 
 
 def distinct_claims(
@@ -360,7 +373,7 @@ def distinct_claims(
         More of SQL's FROM, such as a JOIN.
     """
     cursor = case.connection.cursor()
-    cursor.execute(f"{_SELECT} {tables} WHERE c.weight > 0 AND ({condition}) ORDER BY {order}", list(values))  # noqa: S608
+    cursor.execute(f"{_SELECT} {tables} WHERE c.weight > 0 AND {condition} ORDER BY {order}", list(values))
     while rows := cursor.fetchmany(2_000):
         yield from map(_claim, rows)
 
@@ -387,10 +400,7 @@ def copies(case: OpenCase, id: str) -> list[Copy]:
 
 
 def _claim(row: tuple[Any, ...]) -> DistinctClaim:
-    (id, site, name, label, family, sites, copies, pages, weight, urgency, unqualified, serious, rules, *rest) = row
-    score, exhibit, page, address, title, quote, before, after, headings, *others = rest
-    return DistinctClaim(
-        id, site, name, label, family, sites, copies, pages, weight, PRIORITIES[urgency - 1], unqualified,
-        tuple(serious), tuple(rules), score, exhibit, page, address, title, quote, before, after, tuple(headings),
-        *others,
-    )  # fmt: skip
+    columns = dict(zip(_COLUMNS, row, strict=True))
+    for name in ("serious", "rules", "headings"):
+        columns[name] = tuple(columns[name])
+    return DistinctClaim(**{**columns, "priority": PRIORITIES[columns["priority"] - 1]})
