@@ -171,7 +171,7 @@ WITH named AS (
     fold(quote) AS folded,
     qualifier IS NULL AS bare,
     if(priority = 'info', [], rules) AS rules,
-    if(serious AND priority <> 'info', serious_names(fold(concat_ws(' | ', quote, {headings}))), []) AS serious,
+    if(serious AND priority <> 'info', serious_names(concat_ws(' | ', quote, {headings})), []) AS serious,
     ({weight})::DOUBLE AS weight,
     {stigma} OR label IS DISTINCT FROM 'stigma_framing' AS counts
   FROM findings
@@ -241,32 +241,31 @@ def _add_functions(connection: DuckDBPyConnection) -> None:
 
 
 @cache
-def _serious() -> tuple[re.Pattern[str], frozenset[str]]:
-    """Return a pattern of the serious conditions, and their names."""
+def _serious() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return a pattern of the serious conditions, and for each phrase the name it is counted by."""
     phrases = next(entry.phrases for entry in cue_lists() if entry.name == "serious_condition")
-    longest = sorted({fold(phrase).replace("-", " ") for phrase in phrases}, key=len, reverse=True)
+    longest = sorted({fold(phrase).replace("-", " ") for phrase in phrases}, key=lambda phrase: (-len(phrase), phrase))
     # In the lists a 0 is any digit, and hyphens make no difference.
     words = "|".join(re.escape(phrase).replace("0", r"\d").replace(r"\ ", "[ -]") for phrase in longest)
-    return re.compile(rf"\b(?:{words})\b"), frozenset(longest)
+    # "Heart attacks" is "heart attack", and "type 2 diabetes" is "diabetes": the shortest that is in it.
+    names = {
+        phrase: next(short for short in reversed(longest) if re.search(rf"\b{re.escape(short)}(?:s?$|\b)", phrase))
+        for phrase in longest
+    }
+    return re.compile(rf"\b(?:{words})\b"), names
 
 
-_ENDS = (" disease", "s")  # Alzheimer's and Alzheimer's disease are one, and a stroke is one of strokes
+def _serious_names(text: str) -> list[str]:
+    """Return the serious conditions that a text names, each by its shortest name.
 
-
-def _serious_names(folded: str) -> list[str]:
-    """Return the serious conditions in a folded text, the plural as the singular.
-
-    >>> _serious_names("hope after a stroke, and for heart attacks")
-    ['heart attack', 'stroke']
+    >>> _serious_names("Hope after a stroke, and for heart attacks and type 2 diabetes. It aids sleep.")
+    ['diabetes', 'heart attack', 'stroke']
     """
     pattern, names = _serious()
-    found = (match.group().replace("-", " ") for match in pattern.finditer(folded))
-    return sorted({_shorter(name, names) for name in found})
-
-
-def _shorter(name: str, names: frozenset[str]) -> str:
-    """Return a name without the end that another name of the same condition lacks."""
-    return next((name[: -len(end)] for end in _ENDS if name.endswith(end) and name[: -len(end)] in names), name)
+    found = (match.group().replace("-", " ") for match in pattern.finditer(fold(text)))
+    # In lower case it is the verb.
+    phrases = {re.sub(r"\d", "0", phrase) for phrase in found if phrase != "aids" or "AIDS" in text}
+    return sorted({names[phrase] for phrase in phrases})
 
 
 # --- across sites ---------------------------------------------------------------------------------------------------

@@ -56,10 +56,10 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("high", "distinct high claims", 50, 10),
-    Measure("unqualified", "claims without qualifier", 20, 20),
-    Measure("serious", "serious conditions named", 20, 3),
-    Measure("provisions", "provisions touched", 10, 4),
+    Measure("high", "distinct high claims", 45, 10),
+    Measure("unqualified", "claims without qualifier", 10, 20),
+    Measure("serious", "serious conditions named", 30, 3),
+    Measure("provisions", "provisions touched", 15, 4),
 )
 """What a rank is the sum of; at most 100 together."""
 
@@ -377,8 +377,8 @@ def budget_line(ranking: Ranking, budget: Budget) -> str:
     hours = f"about {budget.hours:,.1f} hours at {ranking.minutes:g} minutes a claim"
     expected, low, high = (f"{100 * share:.0f} %" for share in (budget.expected, budget.low, budget.high))
     return (
-        f"Reading {sites} of {ranked:,} ({budget.claims:,} distinct high claims, {hours}) is expected to reach {expected} "
-        f"of the high claims (95 % interval {low} to {high})."
+        f"Reading {sites} of {ranked:,} ({budget.claims:,} distinct high claims, {hours}) is expected to reach "
+        f"{expected} of the high claims (95 % interval {low} to {high})."
     )
 
 
