@@ -191,6 +191,12 @@ class Ranking:
     jurisdictions: tuple[str, ...]
 
     @property
+    def foreign_rules(self) -> tuple[str, ...]:
+        """Rules that the campaign names and the case was not screened for."""
+        named = () if self.campaign is None else self.campaign.rules
+        return tuple(rule for rule in named if rule.partition("-")[0].lower() not in self.jurisdictions)
+
+    @property
     def ranked(self) -> tuple[RankedSite, ...]:
         """The sites that have points."""
         return tuple(site for site in self.sites if site.rank is not None)
