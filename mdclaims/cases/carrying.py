@@ -165,15 +165,17 @@ def _found_again(
     sites = {site for site, _, _ in by_claims}
     nearest = {key: _Nearest(entries) for key, entries in by_claims.items()}
     again: dict[tuple[str, str], tuple[_Lost, str, list[Covered]]] = {}
+    near: set[str] = set()
     for exhibit in _new_exhibits(case, earlier, sites):
         among = nearest.get((exhibit.site, exhibit.label, exhibit.rule))
         found = among.to(exhibit) if among else None
         if found is None:
             continue
+        entry, why = found
+        near.add(entry.what.exhibit)
         if decisions.history(exhibit.exhibit):
             report.present += 1
             continue
-        entry, why = found
         again.setdefault((entry.what.exhibit, why), (entry, why, []))[2].append(exhibit)
     for entry, why, exhibits in again.values():
         if why == "moved":
@@ -181,7 +183,7 @@ def _found_again(
         else:
             report.reworded += len(exhibits)
         yield _reopened(tuple(exhibits), entry, why, earlier, before)
-    report.gone = len({entry.what.exhibit for entry in lost} - {exhibit for exhibit, _ in again})
+    report.gone = len({entry.what.exhibit for entry in lost} - near)
 
 
 class _Nearest:
