@@ -200,8 +200,8 @@ def site_rows(case: OpenCase, sites: Sequence[RankedSite]) -> Iterator[Row]:
 def head_lines(ranking: Ranking) -> list[str]:
     """Return what stands above the sites: how many, what reading them takes, and what the campaign hides."""
     lines = [
-        f"{len(ranking.sites):,} sites, {len(ranking.ranked):,} of them ranked; {len(ranking.not_judged):,} could not be "
-        f"judged and are a list of their own. {ranking.grouping.findings:,} findings are "
+        f"{len(ranking.sites):,} sites, {len(ranking.ranked):,} of them ranked; {len(ranking.not_judged):,} could not "
+        f"be judged and are a list of their own. {ranking.grouping.findings:,} findings are "
         f"{ranking.grouping.claims + ranking.grouping.hidden:,} distinct claims."
     ]
     lines += [budget_line(ranking, budget) for budget in ranking.budgets]
@@ -324,6 +324,7 @@ class _Sheet:
         from openpyxl.cell import WriteOnlyCell
         from openpyxl.styles import Alignment, Font
         from openpyxl.utils import get_column_letter
+        from openpyxl.worksheet.properties import PageSetupProperties
 
         self.sheet = book.create_sheet(title)
         self._columns = list(columns)
@@ -332,6 +333,9 @@ class _Sheet:
         self._title = title
         for number, name in enumerate(self._columns, start=1):
             self.sheet.column_dimensions[get_column_letter(number)].width = _WIDTHS.get(name, 12)
+        self.sheet.page_setup.orientation = "landscape"
+        self.sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        self.sheet.page_setup.fitToHeight = 0  # as many pages as it takes, one wide
         self.sheet.freeze_panes = f"A{self._first + 1}"
         # One cell for a text, one for a text that could be taken for a formula: filled anew for each, written at once.
         self._text, self._guarded, self._head = (WriteOnlyCell(self.sheet, "") for _ in range(3))
