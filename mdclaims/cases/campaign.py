@@ -38,9 +38,9 @@ class Campaign:
     """What is of interest, with weights above 0.
 
     A claim's weight is a product: of its label's weight, its stance's, and the largest of its treatments, of its
-    conditions and of its rules. What a campaign does not name at all weighs 1. A claim without any of the labels, or of
-    the stances, that are named weighs 0. The same holds of treatments; conditions and rules raise the weight of what has
-    one of these. Where no treatments are named the conditions decide, and where neither are, the rules.
+    conditions and of its rules. What a campaign does not name at all weighs 1. A claim without any of the labels, or
+    of the stances, that are named weighs 0. The same holds of treatments; conditions and rules raise the weight of what
+    has one of these. Where no treatments are named the conditions decide, and where neither are, the rules.
 
     Attributes
     ----------

@@ -9,11 +9,7 @@ import os
 import sys
 import traceback
 
-<<<<<<< HEAD
-from mdclaims.cli import cases, check, knowledge, overview, training  # noqa: F401  # each adds its commands, in the order of the help
-=======
-from mdclaims.cli import cases, check, decide, knowledge, training  # noqa: F401  # each adds its commands, in the order of the help
->>>>>>> aaca97bed6ff7dc76995efdb0dc10fbb079507d4
+from mdclaims.cli import cases, check, decide, knowledge, overview, training  # noqa: F401  # in the order of the help
 from mdclaims.cli.app import app
 from mdclaims.cli.output import talk
 from mdclaims.errors import ExitCode, MdclaimsError
