@@ -1,7 +1,7 @@
-"""The overview of a case as a spreadsheet: which sites to read first, their claims to decide on, and what was not read.
+"""Writes the overview of a case: which sites to read first, their claims to decide on, and what was not read.
 
-It owns the columns; docs/overview.md documents them, and `mdclaims decide` reads some of them back. Rows are written as
-they come, so that the number of claims costs time and disk and no memory.
+It owns the columns of the spreadsheets; docs/overview.md documents them, and `mdclaims decide` reads some of them back.
+Rows are written as they come, so that the number of claims costs time and disk and no memory.
 """
 
 from __future__ import annotations
@@ -97,9 +97,12 @@ class Overview:
 
 
 def write_overview(
-    case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, *, down_to: str = "normal"
+    case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, *, down_to: str = "normal", first: int = 1
 ) -> Overview:
-    """Write the overview of a case: `.xlsx` with all sheets, or `.csv` with the claims and `NAME-sites.csv` beside it.
+    """Write the overview of a case.
+
+    That is one file to look at (`.html`), one with all sheets (`.xlsx`), or one with the claims and `NAME-sites.csv`
+    beside it (`.csv`).
 
     Parameters
     ----------
@@ -111,6 +114,8 @@ def write_overview(
         Must not exist: it could hold decisions that somebody typed into it.
     down_to : str
         The last priority that is listed; what is less urgent is counted.
+    first : int
+        The rank that an HTML file begins with; the others hold all.
 
     Raises
     ------
@@ -119,8 +124,12 @@ def write_overview(
     """
     writers: dict[str, Callable[..., Overview]] = {".csv": _write_csv, ".xlsx": _write_xlsx}
     suffix = path.suffix.lower()
-    if suffix not in writers:
-        raise UsageError(f"{path} must end in .csv or .xlsx")
+    if suffix not in {*writers, ".html"}:
+        raise UsageError(f"{path} must end in .html, .xlsx or .csv")
+    if suffix == ".html":
+        return _write_html(case, ranking, decisions, path, down_to, first)
+    if first != 1:
+        raise UsageError(f"--from belongs to .html; {path.name} holds all sites")
     return writers[suffix](case, ranking, decisions, path, down_to)
 
 
@@ -243,6 +252,22 @@ def _left_out(ranking: Ranking, counts: Mapping[str, int], down_to: str, over: M
 def _counts(case: OpenCase) -> dict[str, int]:
     rows = case.connection.execute("SELECT urgency, count(*) FROM claims WHERE weight > 0 GROUP BY 1").fetchall()
     return {PRIORITIES[urgency - 1]: number for urgency, number in rows}
+
+
+# --- HTML -----------------------------------------------------------------------------------------------------------
+
+
+def _write_html(
+    case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, down_to: str, first: int
+) -> Overview:
+    from mdclaims.cases.overview_html import render_overview
+
+    if ranking.ranked and first > len(ranking.ranked):
+        raise UsageError(f"--from {first} is behind the last ranked site, which is {len(ranking.ranked)}")
+    with _new_file(path) as stream:
+        page = render_overview(case, ranking, decisions, lines=head_lines(ranking), down_to=down_to, first=first)
+        stream.write(page.text.encode())
+    return Overview((path,), page.claims, page.left_out)
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""``overview``: a case as a spreadsheet, the sites to read first on top."""
+"""``overview``: a case as a page to look at or a spreadsheet, the sites to read first on top."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def overview_command(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="The folder that `mdclaims screen` wrote.")],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE.xlsx|.csv", help="The file to write; it must not exist."),
+        typer.Option("--output", "-o", metavar="FILE.html|.xlsx|.csv", help="The file to write; it must not exist."),
     ],
     campaign: Annotated[
         str | None,
@@ -41,6 +41,9 @@ def overview_command(
     down_to: Annotated[
         Priority, typer.Option("--down-to", help="The last priority that is listed; the rest is counted.")
     ] = Priority.normal,
+    first: Annotated[
+        int, typer.Option("--from", metavar="RANK", help="Begin an HTML file with the site of this rank.", min=1)
+    ] = 1,
     debug: DebugOption = False,
 ) -> None:
     """Write the overview of a case: its sites ranked, the distinct claims to decide on, and what was not read."""
@@ -58,7 +61,7 @@ def overview_command(
     with open_case(case) as opened:
         decisions = read_decisions(case)
         ranking = rank(opened, chosen, decisions, minutes=minutes)
-        written = write_overview(opened, ranking, decisions, output, down_to=down_to.value)
+        written = write_overview(opened, ranking, decisions, output, down_to=down_to.value, first=first)
     for line in head_lines(ranking):
         talk(line)
     for line in written.left_out:

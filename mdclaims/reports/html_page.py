@@ -1,4 +1,4 @@
-"""What the HTML files share: how templates are found, and the hashes by which a file allows its own style and script."""
+"""What the HTML files share: how templates are found, and the hashes by which a file allows its style and script."""
 
 from __future__ import annotations
 
