@@ -283,29 +283,42 @@ _LISTS = "Lists"
 
 
 def _write_xlsx(case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, down_to: str) -> Overview:
-    from openpyxl import Workbook
+    with _new_file(path) as stream, _new_book() as book:
+        overview = _fill(book, case, ranking, decisions, path, down_to)
+        book.save(stream)
+    return overview
 
-    book = Workbook(write_only=True)
+
+def _fill(book: Workbook, case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, down_to: str) -> Overview:
     over: dict[str, int] = {}
-    sites = _Sheet(book, "Sites", SITES, above=head_lines(ranking))
-    sites.extend(site_rows(case, ranking.sites), over)
+    _Sheet(book, "Sites", SITES, above=head_lines(ranking)).extend(site_rows(case, ranking.sites), over)
     findings = _Sheet(book, "Findings", FINDINGS)
     claims = findings.extend(finding_rows(case, ranking, decisions, down_to), over)
     provisions = [rule.id for rule in (rules_of(ranking.jurisdictions) if ranking.jurisdictions else rules())]
     findings.offer("decision", '"' + ",".join(STATES) + '"', "one of " + ", ".join(STATES))
     findings.offer("provision", f"{_LISTS}!$A$2:$A${len(provisions) + 1}", "the id of a rule; see mdclaims rules")
     _Sheet(book, "Not judged", _NOT_JUDGED).extend(map(_not_judged_row, ranking.not_judged), over)
-    coverage = _Sheet(book, "Coverage", _COVERAGE)
-    coverage.extend(_coverage_rows(case), over)
+    _Sheet(book, "Coverage", _COVERAGE).extend(_coverage_rows(case), over)
     left_out = _left_out(ranking, _counts(case), down_to, over)
-    about = _Sheet(book, "About", {"what": ""})
-    about.extend(([line] for line in _about_lines(case, ranking, left_out)), over)
-    lists = _Sheet(book, _LISTS, {"provision": ""})
+    _Sheet(book, "About", ["what"]).extend(([line] for line in _about_lines(case, ranking, left_out)), over)
+    lists = _Sheet(book, _LISTS, ["provision"])
     lists.extend(([rule] for rule in provisions), over)
     lists.sheet.sheet_state = "hidden"
-    with _new_file(path) as stream:
-        book.save(stream)
     return Overview((path,), claims, left_out)
+
+
+@contextmanager
+def _new_book() -> Iterator[Workbook]:
+    """Give a workbook whose sheets are closed in order, whatever happens."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    try:
+        yield book
+    finally:
+        for sheet in book.worksheets:
+            if not sheet.closed:
+                sheet.close()
 
 
 class _Sheet:
