@@ -47,8 +47,8 @@ def test_sites_are_ranked_by_the_sum_of_named_points(ranking):
 
 def test_the_reason_says_what_is_counted(ranking):
     loud = site(ranking, "loud.example")
-    assert "serious conditions named (arthritis, multiple sclerosis)" in loud.reason
-    assert f"{loud.high} distinct high claims" in loud.reason
+    assert "serious conditions named: 2 (arthritis, multiple sclerosis)" in loud.reason
+    assert f"distinct high claims: {loud.high};" in loud.reason
     assert "UK-CAP-12.2" in loud.reason
 
 
