@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from overview_pages import FORMULA, rewritten
@@ -97,6 +97,7 @@ def test_page_text_is_never_a_formula(files):
     assert all(cell.data_type != "f" for sheet in load_workbook(book) for row in sheet.iter_rows() for cell in row)
 
 
+@example(["\ufffe", "\uffff", "=1+1", " @x", "\x00", "\t-1"])
 @given(st.lists(st.text(max_size=60), max_size=8))
 def test_any_text_is_read_again_as_it_was_written(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("texts") / "texts.xlsx"
