@@ -13,7 +13,8 @@ _REPLACED = _DIRECTION | frozenset("\ufffe\uffff")
 def visible_controls(text: str) -> str:
     """Replace by U+FFFD what a terminal or browser would obey, and what no file can hold.
 
-    These are control and direction-changing characters, noncharacters, and lone surrogates (a file's name can have them).
+    These are control and direction-changing characters, U+FFFE and U+FFFF, and lone surrogates (a file's name can
+    have them).
     """
     if text.isprintable():  # most are, and none of those characters is
         return text
