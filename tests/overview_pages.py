@@ -14,9 +14,10 @@ CURE = "Our shockwave therapy cures knee pain for good in six sessions and you w
 SAFE = "Our shockwave therapy is completely safe and has no side effects at all."
 SERIOUS = "Our shockwave therapy cures arthritis and multiple sclerosis for every patient who comes to us."
 FROM_SOURCE = "At {} our laser treatment cures acne for good in four sessions, and it never comes back again."
+MILD = "Our laser treatment eases itching."
 FORMULA = "=HYPERLINK(1) our laser treatment cures acne for good."
-STIGMA = "Lazy junkies and drug addicts are to blame for their own filthy lives."
-PLAIN = "<!doctype html><html lang=en><title>History</title><p>The station was built in the year 1901. Trains ran daily.</p>"
+STIGMA = "Junkies are filthy scum and a burden on decent people."
+PLAIN = "<!doctype html><html lang=en><title>History</title><p>The station was built in the year 1901.</p>"
 SCRIPT = '<!doctype html><title>App</title><div id="root"></div><script src="/app.js"></script>'
 
 
@@ -27,7 +28,7 @@ def page(title, *sentences):
 PAGES = {
     "https://loud.example/": page("Knee pain", CURE, SAFE, SERIOUS),
     "https://loud.example/again": page("Knee pain", CURE.upper(), FROM_SOURCE.format("Northgate Clinic")),
-    "https://copy.example/": page("Skin", FROM_SOURCE.format("Southgate Practice")),
+    "https://copy.example/": page("Skin", FROM_SOURCE.format("Southgate Practice"), MILD),
     "https://sums.example/": page(
         "Skin", FORMULA, "-5 kg in one week with our slimming injections, guaranteed for everyone."
     ),
@@ -38,7 +39,7 @@ PAGES = {
 
 
 def rewritten(case, new, *, repeated=(), empty=0):
-    """Write a case of the same rows, some pages of which stand again under other addresses, with pages without findings.
+    """Write a case of the same rows and more: pages again under other addresses, and pages without findings.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def site(ranking, name):
 
 
 def test_sites_are_ranked_by_the_sum_of_named_points(ranking):
-    assert [entry.site for entry in ranking.ranked][0] == "loud.example"
+    assert ranking.ranked[0].site == "loud.example"
     assert [entry.rank for entry in ranking.ranked] == list(range(1, len(ranking.ranked) + 1))
     totals = [entry.total for entry in ranking.sites]
     assert totals == sorted(totals, reverse=True)
@@ -47,8 +47,8 @@ def test_sites_are_ranked_by_the_sum_of_named_points(ranking):
 
 def test_the_reason_says_what_is_counted(ranking):
     loud = site(ranking, "loud.example")
-    assert "serious conditions named (arthritis, multiple sclerosis)" in loud.reason
-    assert f"{loud.high} distinct high claims" in loud.reason
+    assert "serious conditions named: 2 (arthritis, multiple sclerosis)" in loud.reason
+    assert f"distinct high claims: {loud.high};" in loud.reason
     assert "UK-CAP-12.2" in loud.reason
 
 
@@ -151,8 +151,8 @@ def test_the_line_of_a_budget_is_plain(ranked_case):
     assert len(ranking.budgets) == len(SHARES)
     budget = replace(ranking.budgets[1], sites=1, claims=20, hours=2.0, expected=0.8, low=0.7, high=0.9)
     assert budget_line(ranking, budget) == (
-        f"Reading the first site of {len(ranking.ranked)} (20 distinct high claims, about 2.0 hours at 6 minutes a claim) "
-        "is expected to reach 80 % of the high claims (95 % interval 70 % to 90 %)."
+        f"Reading the first site of {len(ranking.ranked)} (20 distinct high claims, about 2.0 hours at 6 minutes a "
+        "claim) is expected to reach 80 % of the high claims (95 % interval 70 % to 90 %)."
     )
 
 

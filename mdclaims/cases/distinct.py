@@ -195,7 +195,7 @@ WITH grouped AS (
     list_sort(list_distinct(flatten(list(rules)))) AS rules,
     max(score) AS score,
     arg_min(struct_pack(page := page, fingerprint := fingerprint),
-      (urgency, hidden OR kind IN ('title', 'description', 'structured', 'alt'), -coalesce(score, 0), page, sentence))
+      (urgency, hidden OR kind IN ('title', 'description', 'structured', 'alt'), page, sentence))
       AS best
   FROM copies GROUP BY id, site, name
 )

@@ -304,33 +304,48 @@ _WIDTHS = {
     "provisions": 24, "decision": 12, "provision": 20, "note": 40, "reviewer": 16, "verdict": 34, "listed": 30,
     "quote 1": 60, "quote 2": 60, "quote 3": 60, "what": 120,
 }  # fmt: skip
+_LINE = 14.0  # points
+_MOST_LINES = 12
 _LISTS = "Lists"
 
 
 def _write_xlsx(case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, down_to: str) -> Overview:
-    from openpyxl import Workbook
+    with _new_file(path) as stream, _new_book() as book:
+        overview = _fill(book, case, ranking, decisions, path, down_to)
+        book.save(stream)
+    return overview
 
-    book = Workbook(write_only=True)
+
+def _fill(book: Workbook, case: OpenCase, ranking: Ranking, decisions: Decisions, path: Path, down_to: str) -> Overview:
     over: dict[str, int] = {}
-    sites = _Sheet(book, "Sites", SITES, above=head_lines(ranking))
-    sites.extend(site_rows(case, ranking.sites), over)
+    _Sheet(book, "Sites", SITES, above=head_lines(ranking)).extend(site_rows(case, ranking.sites), over)
     findings = _Sheet(book, "Findings", FINDINGS)
     claims = findings.extend(finding_rows(case, ranking, decisions, down_to), over)
     provisions = [rule.id for rule in (rules_of(ranking.jurisdictions) if ranking.jurisdictions else rules())]
     findings.offer("decision", '"' + ",".join(STATES) + '"', "one of " + ", ".join(STATES))
     findings.offer("provision", f"{_LISTS}!$A$2:$A${len(provisions) + 1}", "the id of a rule; see mdclaims rules")
     _Sheet(book, "Not judged", _NOT_JUDGED).extend(map(_not_judged_row, ranking.not_judged), over)
-    coverage = _Sheet(book, "Coverage", _COVERAGE)
-    coverage.extend(_coverage_rows(case), over)
+    _Sheet(book, "Coverage", _COVERAGE).extend(_coverage_rows(case), over)
     left_out = _left_out(ranking, _counts(case), down_to, over)
-    about = _Sheet(book, "About", {"what": ""})
-    about.extend(([line] for line in _about_lines(case, ranking, left_out)), over)
-    lists = _Sheet(book, _LISTS, {"provision": ""})
+    _Sheet(book, "About", ["what"]).extend(([line] for line in _about_lines(case, ranking, left_out)), over)
+    lists = _Sheet(book, _LISTS, ["provision"])
     lists.extend(([rule] for rule in provisions), over)
     lists.sheet.sheet_state = "hidden"
-    with _new_file(path) as stream:
-        book.save(stream)
     return Overview((path,), claims, left_out)
+
+
+@contextmanager
+def _new_book() -> Iterator[Workbook]:
+    """Give a workbook whose sheets are closed in order, whatever happens."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    try:
+        yield book
+    finally:
+        for sheet in book.worksheets:
+            if not sheet.closed:
+                sheet.close()
 
 
 class _Sheet:
@@ -356,15 +371,19 @@ class _Sheet:
         self._first = len(above) + 1
         self._rows = 0
         self._title = title
-        for number, name in enumerate(self._columns, start=1):
-            self.sheet.column_dimensions[get_column_letter(number)].width = _WIDTHS.get(name, 12)
+        self._widths = [_WIDTHS.get(name, max(len(name) + 2, 10)) for name in self._columns]
+        for number, width in enumerate(self._widths, start=1):
+            self.sheet.column_dimensions[get_column_letter(number)].width = width
         self.sheet.page_setup.orientation = "landscape"
         self.sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
         self.sheet.page_setup.fitToHeight = 0  # as many pages as it takes, one wide
         self.sheet.freeze_panes = f"A{self._first + 1}"
-        # One cell for a text, one for a text that could be taken for a formula: filled anew for each, written at once.
-        self._text, self._guarded, self._head = (WriteOnlyCell(self.sheet, "") for _ in range(3))
-        self._text.alignment = self._guarded.alignment = Alignment(vertical="top", wrap_text=True)
+        # A cell of each kind (a text, one that could be taken for a formula, a number, a head), filled anew for each
+        # value and written at once.
+        cells = [WriteOnlyCell(self.sheet, "") for _ in range(4)]
+        self._text, self._guarded, self._number, self._head = cells
+        for cell in cells:
+            cell.alignment = Alignment(vertical="top", wrap_text=cell is not self._head)
         self._guarded.quotePrefix = True
         self._head.font = Font(bold=True)
         for line in above:
@@ -377,9 +396,18 @@ class _Sheet:
             if self._first + self._rows >= MOST_ROWS:
                 over[self._title] = over.get(self._title, 0) + 1
                 continue
-            self.sheet.append(self._cells(row))
             self._rows += 1
+            # Excel fits rows to wrapped text by itself, LibreOffice does not.
+            place = self._first + self._rows
+            self.sheet.row_dimensions[place].height = _LINE * self._lines(row)
+            self.sheet.append(self._cells(row))
+            del self.sheet.row_dimensions[place]
         return self._rows
+
+    def _lines(self, row: Row) -> int:
+        """Return how many lines the longest text of a row takes, about."""
+        texts = ((value, width) for value, width in zip(row, self._widths, strict=True) if isinstance(value, str))
+        return min(max((-(-len(text) // width) for text, width in texts), default=1) or 1, _MOST_LINES)
 
     def offer(self, column: str, formula: str, said: str) -> None:
         """Give a column a drop-down."""
@@ -399,8 +427,11 @@ class _Sheet:
                 if len(text) > _MOST_CHARACTERS:
                     text = f"{text[:_MOST_CHARACTERS]} … (cut; whole in the case)"
                 yield self._cell(text, self._text if harmless(text) == text else self._guarded) if text else None
+            elif value is not None:
+                self._number.value = value
+                yield self._number
             else:
-                yield value
+                yield None
 
     @staticmethod
     def _cell(text: str, cell: Any) -> Any:

@@ -218,10 +218,10 @@ def render_overview(
         version=case.manifest.versions.get("mdclaims", ""),
         mode=case.manifest.content["settings"].get("mode", ""),
         jurisdictions=ranking.jurisdictions,
-        lines=lines,
+        lines=[_unbroken(line) for line in lines],
         result=_result(ranking),
-        budget=None if budget is None else budget_line(ranking, budget),
-        budgets=[budget_line(ranking, one) for one in ranking.budgets if one is not budget],
+        budget=None if budget is None else _unbroken(budget_line(ranking, budget)),
+        budgets=[_unbroken(budget_line(ranking, one)) for one in ranking.budgets if one is not budget],
         first=first,
         following=following,
         views=views,
@@ -235,6 +235,11 @@ def render_overview(
         script_hash=block_hash(template, "script"),
     )
     return HtmlOverview(text, kept, left_out)
+
+
+def _unbroken(line: str) -> str:
+    """Keep a number with its per cent sign."""
+    return line.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +268,7 @@ def _result(ranking: Ranking) -> str:
         return f"No site of {len(ranking.sites):,} has a claim to read first."
     return (
         f"{high:,} distinct claims to read first, on {sites:,} of {len(ranking.sites):,} sites; "
-        f"{undecided:,} of them wait for a decision."
+        f"{'all' if undecided == high else f'{undecided:,}'} of them wait for a decision."
     )
 
 

@@ -309,7 +309,7 @@ def _reason(points: Sequence[Point], serious: Sequence[str], rules: Sequence[str
             names = named.get(point.measure.name, ())
             shown = ", ".join(names[:_MOST_NAMED])
             more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            parts.append(f"{point.count:g} {point.measure.words}" + (f" ({shown}{more})" if names else ""))
+            parts.append(f"{point.measure.words}: {point.count:g}" + (f" ({shown}{more})" if names else ""))
     return "; ".join(parts) or "nothing that counts"
 
 
