@@ -192,8 +192,9 @@ def site_cards(connection: DuckDBPyConnection, sites: Sequence[str]) -> dict[str
         known = next(iter(card["name"]), None)
         if site in titles and (known is None or known.source != "data"):
             # What the titles share outweighs a name that stands on few of the pages.
-            named = list(_title_name(site, titles[site]))
-            first = known is None or (named and named[0].pages >= 2 * known.pages)
+            names = {value.value.casefold() for value in card["name"]}
+            named = [value for value in _title_name(site, titles[site]) if value.value.casefold() not in names]
+            first = known is None or any(value.pages >= 2 * known.pages for value in named)
             card["name"] = [*named, *card["name"]] if first else [*card["name"], *named]
     return {site: {field: tuple(values) for field, values in card.items()} for site, card in cards.items()}
 
