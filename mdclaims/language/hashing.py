@@ -15,6 +15,8 @@ from spacy.attrs import IDX, IS_SPACE, LENGTH, NORM
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from mdclaims.language.tokenizer import tokenizer_of
+
 Hashes = npt.NDArray[np.uint64]
 
 # Odd 64-bit constants of SplitMix64 (Steele et al. 2014) and of Fibonacci hashing.
@@ -119,7 +121,7 @@ class Lines:
     def read(cls, nlp: Language, texts: Sequence[str]) -> Lines:
         """Tokenise texts; no token reaches over a line's end, so that a text has the same words as by itself."""
         joined = "\n".join(texts)
-        tokenizer = nlp.tokenizer
+        tokenizer = tokenizer_of(nlp)
         pieces = tokenizer.pieces(joined)
         norms = np.fromiter(map(tokenizer.norms.__getitem__, pieces), np.uint64, len(pieces))
         ends = np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)))
@@ -135,8 +137,8 @@ class Lines:
         tokens = np.asarray(doc.to_array([NORM, IDX, LENGTH, IS_SPACE]), np.uint64)
         norms, places, lengths, is_space = tokens.reshape(-1, 4).T
         words = np.flatnonzero(is_space == 0)
-        places = places[words].astype(np.int64)
-        return cls._of((doc.text,), norms[words], places, places + lengths[words].astype(np.int64))
+        starts = places[words].astype(np.int64)
+        return cls._of((doc.text,), norms[words], starts, starts + lengths[words].astype(np.int64))
 
     @classmethod
     def _of(

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 
 from spacy.language import Language
 
-from mdclaims.language.tokenizer import abbreviations, spaces_behind, words_of
+from mdclaims.language.tokenizer import abbreviations, spaces_behind, tokenizer_of, words_of
 from mdclaims.reading.page import Block, Page
 
 _ENDERS = re.compile(r"[.!?…]+")
@@ -149,8 +149,8 @@ def quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [match.span() for match in _QUOTATION.finditer(text, start, end)]
 
 
-# What can end a sentence inside a text: a mark, a line's end, an emoji or bullet, a smiley. Most blocks of a page (links,
-# items, cells) have none of them.
+# What can end a sentence inside a text: a mark, a line's end, an emoji or bullet, a smiley. Most blocks of a page
+# (links, items, cells) have none of them.
 _MAY_BREAK = re.compile("[.!?…\n\u2022\u2023\u20e3\u2190-\u2bff\U0001f000-\U0001faff]|[:;]-?[()D]")
 
 
@@ -174,7 +174,7 @@ def sentence_spans(text: str, nlp: Language) -> list[tuple[int, int]]:
         start = len(text) - len(text.lstrip())
         end = len(text.rstrip())
         return [(start, end)] if start < end else []
-    pieces = nlp.tokenizer.pieces(text)
+    pieces = tokenizer_of(nlp).pieces(text)
     words = words_of(pieces)
     spaced = spaces_behind(words, pieces)
     places = [0, *accumulate(map(len, pieces))]

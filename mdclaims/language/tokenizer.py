@@ -105,7 +105,7 @@ class _Norms(dict[str, int]):
 
     def __missing__(self, piece: str) -> int:
         (word,) = words_of((piece,))
-        norm = 0 if word.isspace() else self._vocab.strings.add(self._vocab.lex_attr_getters[NORM](word))
+        norm = 0 if word.isspace() else self._vocab.strings.add(self._vocab.lex_attr_getters[NORM](word))  # type: ignore[attr-defined]
         self[piece] = norm
         return norm
 
@@ -125,6 +125,19 @@ class ClaimsTokenizer(DummyTokenizer):
         pieces = self.pieces(text)
         words = words_of(pieces)
         return Doc(self.vocab, words=words, spaces=spaces_behind(words, pieces))
+
+
+def tokenizer_of(nlp: Language) -> ClaimsTokenizer:
+    """Return the tokenizer of a pipeline that must be ours.
+
+    Raises
+    ------
+    TypeError
+        If it is another.
+    """
+    if not isinstance(nlp.tokenizer, ClaimsTokenizer):
+        raise TypeError(f"the pipeline's tokenizer must be {TOKENIZER_NAME}")
+    return nlp.tokenizer
 
 
 @registry.tokenizers(TOKENIZER_NAME)  # type: ignore[untyped-decorator]

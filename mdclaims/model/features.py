@@ -429,7 +429,7 @@ class FeatureExtractor:
         return [self._words[norm] for norm in known]
 
     def _read_words(self, texts: Sequence[str]) -> Iterator[_Word]:
-        """Yield what the letters of words tell; all n-grams are hashed at once, for one by one takes most of the time."""
+        """Yield what the letters of words tell; all n-grams are hashed at once: one by one takes most of the time."""
         orders = self.settings.char_orders
         grams: list[str] = []
         ends: list[int] = []

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
 
-
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 

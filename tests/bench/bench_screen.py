@@ -300,7 +300,9 @@ def compare(contenders: dict[str, tuple[Any, ...]], rounds: int) -> dict[str, li
 def report(found: dict[str, list[Measured]]) -> None:
     """Print the table, and ours by stage."""
     first = found["ours"][0]
-    print(f"\n{'':32}{'pages/s':>9}{'ratio':>8}{'ms/page':>9}{'sent./page':>12}{'sent./s':>9}{'by clock':>10}{'worst':>8}")
+    print(
+        f"\n{'':32}{'pages/s':>9}{'ratio':>8}{'ms/page':>9}{'sent./page':>12}{'sent./s':>9}{'by clock':>10}{'worst':>8}"
+    )
     for name, rounds in found.items():
         best = rounds[0]
         rate, per_page = best.pages / best.cpu, best.sentences / best.pages
@@ -364,7 +366,7 @@ def main() -> None:
         archive = Path(name) / "pages.warc.gz"
         size = write_archive(files, archive)
         print(
-            f"{len(files)} pages, {size / len(files) / 1000:.0f} KB each, {archive.stat().st_size / 1e6:.1f} MB of .warc.gz; "
+            f"{len(files)} pages, {size / len(files) / 1000:.0f} KB each, {archive.stat().st_size / 1e6:.1f} MB of .warc.gz; "  # noqa: E501
             f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         )
         contenders: dict[str, tuple[Any, ...]] = {"ours": (ours, archive)}
