@@ -14,17 +14,16 @@ import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from helpers import ROOT, environment, run_cli, run_python
+from servers import Site, http, names, page, redirect, serving
 
 from mdclaims.cases.journal import REASONS
 from mdclaims.cli import run
@@ -37,106 +36,6 @@ SECTIONS, PAGES_IN_SECTION = 20, 14  # and the front page: 301
 
 
 # --- the site -----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Visit:
-    """One request as the server saw it."""
-
-    path: str
-    host: str
-    agent: str
-    headers: str
-    begun: float
-    ended: float = 0.0
-
-
-@dataclass
-class Site:
-    """A server on loopback and what it was asked."""
-
-    port: int = 0
-    log: list[Visit] = field(default_factory=list)
-    answers: dict[str, object] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    closing: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def paths(self):
-        return [visit.path for visit in self.log]
-
-    def wait_for(self, requests):
-        for _ in range(600):
-            if len(self.log) >= requests:
-                return
-            time.sleep(0.05)
-        raise AssertionError(self.paths())
-
-
-def page(*links, text="Hello."):
-    return f"<!doctype html><title>Page</title><p>{text}</p>" + "".join(f'<a href="{link}">x</a>' for link in links)
-
-
-def http(body=b"", *, status="200 OK", kind="text/html; charset=utf-8", extra=""):
-    body = body.encode() if isinstance(body, str) else body
-    typed = f"cOntent-type: {kind}\r\n" if kind else ""
-    return f"HTTP/1.1 {status}\r\n{typed}{extra}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def redirect(to, status="301 Moved Permanently"):
-    return http(status=status, kind="", extra=f"Location: {to}\r\n")
-
-
-def names(prefix, number):
-    """Return names that differ in letters, as those of real pages do."""
-    return [f"/{prefix}-{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(number)]
-
-
-@contextmanager
-def serving(answers, address="127.0.0.1"):
-    """Serve answers: bytes as they are, or a callable that takes the site and the path and returns them."""
-    site = Site(answers=answers)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            visit = Visit(
-                self.path, self.headers["Host"], self.headers["User-Agent"], str(self.headers), time.monotonic()
-            )
-            with site.lock:
-                site.log.append(visit)
-            answer = site.answers.get(self.path) or site.answers.get(self.path.partition("?")[0])
-            if answer is None:
-                answer = http("gone", status="404 Not Found")
-            if callable(answer):
-                answer = answer(site, self.path)
-            # What was answered is at an end before the client can know.
-            visit.ended = time.monotonic()
-            with suppress(OSError):  # the client may have gone
-                self.wfile.write(answer)
-
-        def log_message(self, *args):
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request, client_address):
-            pass
-
-    server = Server((address, 0), Handler)
-    site.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield site
-    finally:
-        site.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def slow(site, path):
@@ -614,9 +513,12 @@ def test_capture_meets_no_private_address_by_redirect_link_or_rebinding(tmp_path
 # --- ends ---------------------------------------------------------------------------------------------------------
 
 
+OPTIONS = ("--allow-private", "--delay", "0.05", "--max-depth", "300")
+
+
 @contextmanager
 def running(site, output, **more):
-    command = ["capture", site.url + "/", "-o", str(output), "--allow-private", "--delay", "0.05"]
+    command = ["capture", site.url + "/", "-o", str(output), *OPTIONS]
     process = subprocess.Popen(
         [sys.executable, "-m", "mdclaims", *command], env=environment(), cwd=ROOT, stderr=subprocess.PIPE, **more
     )
@@ -627,21 +529,148 @@ def running(site, output, **more):
         process.communicate()
 
 
-def test_capture_keeps_what_is_finished_when_it_is_killed_and_never_writes_over(tmp_path):
+def killed(site, output, after, sign=signal.SIGKILL):
+    """Capture until the site was asked so often, and end the process; return what was asked."""
+    with running(site, output) as process:
+        site.wait_for(after)
+        process.send_signal(sign)
+        process.wait(timeout=20)
+        return site.paths()
+
+
+def again(site, output, *options):
+    return run_cli("capture", site.url + "/", "-o", str(output), *OPTIONS, *options)
+
+
+def test_capture_keeps_what_is_finished_when_it_is_killed(tmp_path):
     output = tmp_path / "out.warc.gz"
-    with serving(chain(200)) as site, running(site, output) as process:
-        site.wait_for(8)
-        process.kill()
-        process.wait()
-        seen = site.paths()
+    with serving(chain(200)) as site:
+        seen = killed(site, output, 8)
     kept = [record.path for record in of_kind(records(output), "response")]
     assert len(kept) >= 6
     assert kept == seen[: len(kept)]
-    before = output.read_bytes()
-    again = run_cli("capture", "http://127.0.0.1:1/", "-o", str(output))
-    assert again.returncode == 2
-    assert b"exists; a capture never writes over one" in again.stderr
-    assert output.read_bytes() == before
+
+
+def a_bit_of_everything():
+    """Pages, a redirect, a failing page, one that breaks off, a page that robots.txt forbids, and links elsewhere."""
+    answers = chain(25)
+    first = ("/page-aa", "/old", "/failing", "/broken", "/private/a", "https://other.example/", "/picture", "/a.pdf")
+    return answers | {
+        "/robots.txt": http("User-agent: *\nDisallow: /private/", kind="text/plain"),
+        "/": http(page(*first)),
+        "/old": redirect("/new"),
+        "/new": http(page("/newer", "/private/b")),
+        "/newer": http(page()),
+        "/failing": http("down", status="503 Service Unavailable"),
+        "/broken": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100\r\n\r\ncut",
+        "/picture": http(b"\x89PNG", kind="image/png"),
+    }
+
+
+def told(found):
+    """Return everything that an archive says of what was asked, in one order and without times."""
+    counts = figures(found)["sites"]
+    reasons = sorted((url, data["reason"]) for url, data in not_fetched(found).items())
+    return sorted(record.path for record in of_kind(found, "response")), reasons, counts
+
+
+def test_capture_goes_on_wherever_it_was_ended(tmp_path):
+    """What was fetched is not asked again, and all that is said in the end is what an undisturbed capture says."""
+    with serving(a_bit_of_everything()) as site:
+        result = again(site, tmp_path / "whole.warc.gz")
+        assert result.returncode == 0
+        whole, asked = told(records(tmp_path / "whole.warc.gz")), sorted(site.paths())
+        site.log.clear()
+
+        output = tmp_path / "out.warc.gz"
+        ends = (5, signal.SIGKILL), (14, signal.SIGINT), (20, signal.SIGKILL), (26, signal.SIGINT)
+        for after, sign in ends:
+            killed(site, output, after, sign)
+        result = again(site, output)
+        assert result.returncode == 0, result.stderr
+        found = records(output)
+        assert told(found) == whole
+        # An answer that was on its way when a run was ended is asked for anew: one for each end at the most.
+        more = list(site.paths())
+        for path in asked:
+            more.remove(path)
+        assert len(more) <= len(ends)
+    assert len(of_kind(found, "warcinfo")) == len(ends) + 1
+    assert len(figures(found)["continued"]) == len(ends)
+    assert len(not_fetched(found)) == len([record for record in of_kind(found, "metadata") if record.url])
+
+
+def test_capture_that_is_continued_keeps_its_limits(tmp_path):
+    answers = {"/": http(page(*names("page", 30)))} | {name: http(page()) for name in names("page", 30)}
+    limits = ("--max-pages", "12", "--max-depth", "1")
+    with serving(answers) as site:
+        output = tmp_path / "out.warc.gz"
+        command = ["capture", site.url + "/", "-o", str(output), "--allow-private", "--delay", "0.1", *limits]
+        process = subprocess.Popen([sys.executable, "-m", "mdclaims", *command], env=environment(), cwd=ROOT)
+        site.wait_for(6)
+        process.kill()
+        process.wait()
+        result = run_cli(*command)
+        assert result.returncode == 0, result.stderr
+        found = records(output)
+        counts = figures(found)["sites"][f"127.0.0.1:{site.port}"]
+        assert (counts["fetched"], counts["not_fetched"]["max_pages"]) == (12, 19)
+        assert sorted(not_fetched(found)) == sorted(site.url + path for path in names("page", 30)[11:])
+        assert len([record for record in of_kind(found, "response") if record.path != "/robots.txt"]) == 12
+
+
+def cut(output):
+    """Cut an archive in its last record, as the end of a machine does."""
+    data = output.read_bytes()
+    output.write_bytes(data[:-7])
+
+
+def test_capture_goes_on_behind_a_record_that_was_cut(tmp_path):
+    output = tmp_path / "out.warc.gz"
+    with serving(chain(12)) as site:
+        killed(site, output, 6)
+        cut(output)
+        assert again(site, output).returncode == 0
+        paths = [record.path for record in of_kind(records(output), "response")]
+        assert paths == ["/robots.txt", "/", *names("page", 12)]
+
+
+def test_capture_writes_on_no_archive_but_its_own(tmp_path):
+    output = tmp_path / "out.warc.gz"
+    with serving(chain(6)) as site:
+        killed(site, output, 3)
+        before = output.read_bytes()
+        for arguments, said in (
+            ((site, output, "--delay", "1"), b"with another delay (0.05, now 1)"),
+            ((site, output, "--max-pages", "9"), b"with another max-pages (500, now 9)"),
+            ((Site(port=1), output), b"holds a capture of other addresses; name another file"),
+        ):
+            result = again(*arguments)
+            assert (result.returncode, result.stderr.count(b"\n")) == (2, 1)
+            assert said in result.stderr
+        assert output.read_bytes() == before
+        assert again(site, output).returncode == 0
+        before = output.read_bytes()
+        result = again(site, output)
+        assert result.returncode == 2
+        assert b"holds a capture that came to its end; name another file" in result.stderr
+        assert output.read_bytes() == before
+        for data in (b"something else", gzip.compress(b"x"), before[:400] + bytes(9) + before[409:]):
+            output.write_bytes(data)
+            result = again(site, output)
+            assert (result.returncode, result.stderr.count(b"\n")) == (2, 1), result.stderr
+            assert b"name another file" in result.stderr
+            assert output.read_bytes() == data
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another kind of lock")
+def test_capture_is_written_by_one_process_alone(tmp_path):
+    output = tmp_path / "out.warc.gz"
+    with serving(chain(200)) as site, running(site, output):
+        site.wait_for(4)
+        result = again(site, output)
+        assert result.returncode == 2
+        assert b"is being written by another capture" in result.stderr
 
 
 def test_capture_ends_at_once_on_ctrl_c_with_what_is_finished(tmp_path):

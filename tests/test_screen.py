@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from archives import answer, per_record, record
+from helpers import environment
+from servers import http, names, serving
 
 from mdclaims.cases.store import connect
 from mdclaims.cli import run
@@ -340,3 +343,54 @@ def test_rules_of_a_jurisdiction_are_named_also_where_no_label_is(tmp_path):
     manifest = json.loads((case / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["jurisdictions"] == ["uk"]
     assert len(manifest["settings"]["rules_sha256"]) == 64
+
+
+# What `screen` does, but for a site on loopback.
+SCREEN_LOOPBACK = """
+import sys
+from pathlib import Path
+from mdclaims.cases.capture import CaptureOptions, capture
+from mdclaims.cases.screen import ScreenOptions, screen
+from mdclaims.config import Settings
+
+def capture_first(addresses, output):
+    return capture(addresses, output, CaptureOptions(allow_private=True, delay=0.1)).unread
+
+if __name__ == "__main__":
+    result = screen(sys.argv[2:], Path(sys.argv[1]), ScreenOptions(Settings(mode="screen")), capture=capture_first)
+    print(result.coverage.read, result.problems)
+"""
+
+
+def test_screen_goes_on_with_a_capture_of_an_index_of_sitemaps_that_was_killed(tmp_path):
+    (tmp_path / "run.py").write_text(SCREEN_LOOPBACK, encoding="utf-8")
+    paths = names("page", 12)
+    with serving({path: http(PLAIN.format(number)) for number, path in enumerate(paths)}) as site:
+        urls = "".join(f"<url><loc>{site.url}{path}</loc></url>" for path in paths)
+        # An address that is not named as sitemaps are: the index says what it is.
+        site.answers["/sitemap"] = http(f"<urlset>{urls}</urlset>", kind="text/xml")
+        index = tmp_path / "index.xml"
+        index.write_text(f"<sitemapindex><sitemap><loc>{site.url}/sitemap</loc></sitemap></sitemapindex>")
+        arguments = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "case"), str(index)]
+        process = subprocess.Popen(arguments, env=environment())
+        site.wait_for(6)
+        process.kill()
+        process.wait()
+        result = subprocess.run(arguments, capture_output=True, text=True, timeout=120, env=environment())
+        assert result.stdout == "12 ()\n", result.stderr
+        asked = site.paths()
+    assert {path for path in asked if asked.count(path) > 1} <= set(asked[5:7])
+    rows = ask(tmp_path / "case", "SELECT outcome, count(*) FROM pages GROUP BY ALL")
+    assert rows == [("read", 12)]
+
+
+def test_screen_captures_nothing_into_the_archive_of_another_list(tmp_path):
+    (tmp_path / "one.txt").write_text("http://127.0.0.1:9/one\n")
+    (tmp_path / "two.txt").write_text("http://127.0.0.1:9/two\n")
+    screen(tmp_path / "one.txt", "--case", tmp_path / "case", "--workers", 1, code=3)
+    (tmp_path / "case" / "journal.jsonl").unlink()
+    for path in (tmp_path / "case").iterdir():
+        if path.name != "captures":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    result = screen(tmp_path / "two.txt", "--case", tmp_path / "case", code=2)
+    assert "holds a capture of other addresses; name another folder" in result.stderr

@@ -63,6 +63,12 @@ def test_read_list_of_lines_and_sitemaps(tmp_path):
     )
     assert [row.url for row in read_list(tmp_path / "a.txt", Limits())] == ["https://a.example/", "https://b.example/x"]
     assert [row.url for row in read_list(tmp_path / "a.xml", Limits())] == ["https://a.example/1"]
+    (tmp_path / "b.xml").write_text(
+        "<sitemapindex><sitemap><loc>https://a.example/pages</loc></sitemap></sitemapindex>"
+    )
+    assert [(row.url, row.site, row.is_sitemap) for row in read_list(tmp_path / "b.xml", Limits())] == [
+        ("https://a.example/pages", "a.example", True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,6 @@ def test_read_list_of_lines_and_sitemaps(tmp_path):
         ("a.csv", b"url\nclinic\n", "line 2: 'clinic' is no address"),
         ("a.csv", b"url\n\xff\n", "not UTF-8"),
         ("a.xlsx", b"url", "no Excel file"),
-        ("a.xml", b"<sitemapindex/>", "index of sitemaps"),
     ],
 )
 def test_read_list_says_what_is_wrong(tmp_path, name, data, wrong):

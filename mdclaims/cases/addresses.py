@@ -45,12 +45,12 @@ class Address:
 # --- reading ------------------------------------------------------------------------------------------------------
 
 
-def read_addresses(inputs: Sequence[str], limits: Limits) -> tuple[list[Address], list[str]]:
+def read_addresses(inputs: Sequence[str | Address], limits: Limits) -> tuple[list[Address], list[str]]:
     """Read the addresses of all inputs.
 
     Parameters
     ----------
-    inputs : sequence of str
+    inputs : sequence of str or Address
         Addresses, and paths of lists (text), sitemaps (``.xml``, ``.xml.gz``) and tables (``.csv``).
     limits : Limits
         ``max_bytes`` holds for a file, ``max_unpacked_bytes`` for a packed sitemap.
@@ -66,7 +66,10 @@ def read_addresses(inputs: Sequence[str], limits: Limits) -> tuple[list[Address]
     problems: list[str] = []
     for name in inputs:
         try:
-            entries = _read_input(name, limits)
+            if isinstance(name, Address):
+                entries = [(name.url, name.given, name.is_sitemap)]
+            else:
+                entries = _read_input(name, limits)
         except ReadError as error:
             problems.append(f"{name} {error}")
             continue

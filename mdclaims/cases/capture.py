@@ -11,14 +11,15 @@ import signal
 import threading
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scrapy import Request, Spider, signals
 from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DontCloseSpider, IgnoreRequest
 from scrapy.http import Headers, Response, TextResponse
 from scrapy.linkextractors import LinkExtractor
 from scrapy.responsetypes import responsetypes
@@ -35,8 +36,9 @@ from mdclaims.cases.addresses import (
     read_addresses,
     site_of,
 )
-from mdclaims.cases.fetching import NotFetchedError, fetch
-from mdclaims.cases.journal import CaptureOptions, CaptureResult, Journal, Target
+from mdclaims.cases.fetching import NotFetchedError, fetch, parse_answer
+from mdclaims.cases.journal import CaptureOptions, CaptureResult, Journal, Target, info_of
+from mdclaims.cases.recorded import Recorded, check_same, read_recorded
 from mdclaims.cases.warc import WarcWriter
 from mdclaims.errors import ReadError, UsageError
 
@@ -51,21 +53,21 @@ _MOST_REDIRECTS = 10
 _PAGES = (b"text/html", b"application/xhtml+xml")
 
 
-def capture(inputs: Sequence[str], output: Path, options: CaptureOptions) -> CaptureResult:
-    """Capture pages into a new archive.
+def capture(inputs: Sequence[str | Address], output: Path, options: CaptureOptions) -> CaptureResult:
+    """Capture pages into an archive; go on with one that an earlier run of the same capture did not end.
 
     Parameters
     ----------
-    inputs : sequence of str
+    inputs : sequence of str or Address
         Addresses, lists, sitemaps, tables; see `read_addresses`.
     output : Path
-        ``.warc.gz``; must not exist.
+        ``.warc.gz``. If it exists, it holds what the same capture fetched before it was ended.
     options : CaptureOptions
 
     Raises
     ------
     UsageError
-        If the archive exists or cannot be written.
+        If the archive exists and is none to go on with, or cannot be written.
     ReadError
         If no input holds an address.
     """
@@ -75,7 +77,8 @@ def capture(inputs: Sequence[str], output: Path, options: CaptureOptions) -> Cap
     if not addresses:
         raise ReadError(f"no address to capture; {'; '.join(problems) or 'the inputs are empty'}")
     with WarcWriter(output) as archive:
-        journal = Journal(archive, options, inputs)
+        recorded = None if archive.is_new else _recorded(archive, info_of(options, inputs))
+        journal = Journal(archive, options, inputs, recorded)
         run = _Run()
         _crawl(journal, addresses, run)
         try:
@@ -96,9 +99,22 @@ def capture(inputs: Sequence[str], output: Path, options: CaptureOptions) -> Cap
     )
 
 
+def _recorded(archive: WarcWriter, info: Mapping[str, str]) -> Recorded | None:
+    """Return what the archive holds, ready to be written on; None if that is nothing."""
+    if not archive.path.stat().st_size:
+        return None
+    recorded = read_recorded(archive.path)
+    if recorded.is_finished:
+        raise UsageError(f"{archive.path} holds a capture that came to its end; name another file")
+    check_same(recorded, info)
+    archive.go_on_at(recorded.end)
+    return recorded
+
+
 def _unwritable(output: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"{output} cannot be written on ({error.strerror}); what was finished stays in it; capture the rest elsewhere"
+        f"{output} cannot be written on ({error.strerror}); what was finished stays in it; make room, and run the same "
+        "command again to go on"
     )
 
 
@@ -149,6 +165,7 @@ def _settings(options: CaptureOptions) -> dict[str, Any]:
         "DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), f"{here}.capture.RecordingHandler"),
         "DOWNLOADER_MIDDLEWARES_BASE": {
             f"{here}.capture.ScopeMiddleware": 50,
+            f"{here}.capture.RecordedMiddleware": 75,
             **({f"{here}.politeness.RobotsMiddleware": 100} if options.ignore_robots is None else {}),
             f"{scrapy}.retry.RetryMiddleware": 550,
             f"{scrapy}.httpcompression.HttpCompressionMiddleware": 590,
@@ -178,6 +195,19 @@ def _settings(options: CaptureOptions) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An address, and how it was come upon; see `Target`."""
+
+    url: str
+    site: str
+    depth: int = 0
+    found_on: str | None = None
+    given: str | None = None
+    is_sitemap: bool = False
+    is_link: bool = False
+
+
 class CaptureSpider(Spider):
     """Decides what is asked, and follows the links of a site.
 
@@ -195,6 +225,8 @@ class CaptureSpider(Spider):
         self.journal = journal
         self.run = run
         self._addresses = addresses
+        # As long as an earlier run is gone through again: what it did not come to, to be considered behind it.
+        self._parked: list[_Found] | None = None if journal.recorded is None else []
         self._seen: set[tuple[str, str]] = set()
         self._alike: Counter[tuple[str, str]] = Counter()
         # Frames are part of what a reader sees, as pages of their own.
@@ -208,13 +240,16 @@ class CaptureSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         crawler.signals.connect(spider._dropped, signal=signals.request_dropped)
         crawler.signals.connect(spider._erred, signal=signals.spider_error)
+        crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         return spider
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the addresses given."""
         # All of them are let in before the first link is looked at.
         asked = [
-            self._consider(address.url, site_of(address.url), given=address.given, is_sitemap=address.is_sitemap)
+            self._consider(
+                _Found(address.url, site_of(address.url), given=address.given, is_sitemap=address.is_sitemap)
+            )
             for address in self._addresses
         ]
         for request in asked:
@@ -228,37 +263,44 @@ class CaptureSpider(Spider):
 
     # --- what is asked ---
 
-    def _consider(
-        self,
-        url: str,
-        site: str,
-        *,
-        depth: int = 0,
-        found_on: str | None = None,
-        given: str | None = None,
-        is_sitemap: bool = False,
-        is_link: bool = False,
-    ) -> Request | None:
+    def _consider(self, found: _Found) -> Request | None:
         """Return the request for an address, or None if it is known already or left alone."""
-        url = safe_url_string(url).partition("#")[0]
-        key = (site, canonicalize_url(url))
+        url = safe_url_string(found.url).partition("#")[0]
+        key = (found.site, canonicalize_url(url))
         if key in self._seen:
             return None
+        recorded = self.journal.recorded
+        is_recorded = recorded is not None and recorded.knows(url)
+        if self._parked is not None and not is_recorded:
+            self._parked.append(found)
+            return None
         self._seen.add(key)
-        target = Target(url, site, depth, found_on, given, is_sitemap)
+        target = Target(url, found.site, found.depth, found.found_on, found.given, found.is_sitemap)
         try:
-            self._check(target, is_link=is_link)
+            if is_recorded:
+                self._check_recorded(target, is_link=found.is_link)
+            else:
+                self._check(target, is_link=found.is_link)
         except NotFetchedError as error:
             self.journal.not_fetched(target, error.reason, error.detail)
             return None
         self.journal.admit(target)
         return Request(
             url,
-            callback=self.parse_sitemap if is_sitemap else self.parse,
+            callback=self.parse_sitemap if found.is_sitemap else self.parse,
             errback=self.not_fetched,
-            priority=-depth,
-            meta={"target": target, "download_slot": site},
+            priority=-found.depth,
+            meta={"target": target, "download_slot": found.site},
         )
+
+    def _check_recorded(self, target: Target, *, is_link: bool) -> None:
+        """Decide as an earlier run did."""
+        recorded = self.journal.recorded
+        entry = recorded.unfetched.get(target.url) if recorded is not None else None
+        if entry is not None and not entry.admitted:
+            raise NotFetchedError(entry.reason, entry.detail)
+        if is_link:
+            self._alike[target.site, pattern_of(target.url)] += 1
 
     def _check(self, target: Target, *, is_link: bool) -> None:
         """Raise if an address is to be left alone."""
@@ -280,6 +322,17 @@ class CaptureSpider(Spider):
                 raise NotFetchedError("max_alike", pattern)
             self._alike[target.site, pattern] += 1
 
+    def _idle(self) -> None:
+        """Go on behind the earlier run once it is gone through."""
+        if self._parked is None:
+            return
+        parked, self._parked = self._parked, None
+        requests = [request for found in parked if (request := self._consider(found)) is not None]
+        for request in requests:
+            self.crawler.engine.crawl(request)
+        if requests:
+            raise DontCloseSpider
+
     # --- what came back ---
 
     def parse(self, response: Response) -> Iterator[Request]:
@@ -289,7 +342,9 @@ class CaptureSpider(Spider):
             return
         self.journal.fetched(target)
         for url in _links(response, self._links):
-            request = self._consider(url, target.site, depth=target.depth + 1, found_on=response.url, is_link=True)
+            request = self._consider(
+                _Found(url, target.site, depth=target.depth + 1, found_on=response.url, is_link=True)
+            )
             if request is not None:
                 yield request
 
@@ -308,7 +363,9 @@ class CaptureSpider(Spider):
             return
         self.journal.fetched(target)
         for url in urls:
-            request = self._consider(url, target.site, depth=int(is_index), found_on=response.url, is_sitemap=is_index)
+            request = self._consider(
+                _Found(url, target.site, depth=int(is_index), found_on=response.url, is_sitemap=is_index)
+            )
             if request is not None:
                 yield request
 
@@ -372,6 +429,51 @@ class ScopeMiddleware:
         check_place(request.url, request.meta["target"].site)
 
 
+class RecordedMiddleware:
+    """Answers what an earlier run of the same capture was answered, without asking; and fails as it failed."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> RecordedMiddleware:
+        """Return the middleware of a crawl."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> Response | None:
+        """Return what is recorded, if anything is."""
+        spider = _spider_of(self._crawler)
+        recorded, target = spider.journal.recorded, request.meta["target"]
+        if recorded is None:
+            return None
+        try:
+            raw = recorded.take(request.url)
+            if raw is not None:
+                return _response(request, *await parse_answer(raw))
+        except OSError as error:
+            spider.run.fail(error)
+            raise
+        entry = recorded.unfetched.get(target.url)
+        if entry is not None and entry.url == request.url and not request.meta.get("is_robots", False):
+            raise NotFetchedError(entry.reason, entry.detail)
+        return None
+
+
+def _spider_of(crawler: Crawler) -> CaptureSpider:
+    spider = crawler.spider
+    if not isinstance(spider, CaptureSpider):
+        raise TypeError("these parts serve CaptureSpider alone")
+    return spider
+
+
+def _response(request: Request, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> Response:
+    headers = Headers()
+    for name, value in fields:
+        headers.appendlist(name, value)
+    cls = responsetypes.from_args(headers=headers, url=request.url, body=body)
+    return cls(url=request.url, status=status, headers=headers, body=body, request=request)
+
+
 class RecordingHandler(BaseDownloadHandler):
     """Asks, and records each request with its answer before anything looks at it."""
 
@@ -383,9 +485,7 @@ class RecordingHandler(BaseDownloadHandler):
         NotFetchedError
             If there is none, or none that is wanted.
         """
-        spider = self.crawler.spider
-        if not isinstance(spider, CaptureSpider):
-            raise TypeError("this handler serves CaptureSpider alone")
+        spider = _spider_of(self.crawler)
         options, target = spider.journal.options, request.meta["target"]
         any_type = target.is_sitemap or request.meta.get("is_robots", False)
 
@@ -401,20 +501,16 @@ class RecordingHandler(BaseDownloadHandler):
                 "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
                 "Accept-Encoding": "gzip, deflate",  # what every reader of archives can undo
             },
-            on_connected=lambda: spider.journal.requested(target.site),
+            on_connected=lambda: spider.journal.requested(target),
             check_head=check_head,
             max_bytes=options.limits.max_bytes,
             timeout=options.timeout,
             allow_private=options.allow_private,
         )
         try:
-            spider.journal.exchanged(exchange)
+            spider.journal.exchanged(target, exchange)
         except OSError as error:  # a full disk
             spider.run.fail(error)
             raise
         request.meta["download_latency"] = exchange.seconds
-        headers = Headers()
-        for name, value in exchange.headers:
-            headers.appendlist(name, value)
-        cls = responsetypes.from_args(headers=headers, url=request.url, body=exchange.body)
-        return cls(url=request.url, status=exchange.status, headers=headers, body=exchange.body, request=request)
+        return _response(request, exchange.status, exchange.headers, exchange.body)

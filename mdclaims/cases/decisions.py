@@ -20,8 +20,9 @@ from pathlib import Path
 from sys import intern
 from typing import Any, BinaryIO
 
+from mdclaims.cases.locking import lock
 from mdclaims.cases.manifest import MOST_BYTES, is_inside
-from mdclaims.cases.store import DECISIONS, CaseError, hold, sync_folder
+from mdclaims.cases.store import DECISIONS, CaseError, sync_folder
 from mdclaims.errors import ReadError, UsageError
 
 STATES = ("open", "upheld", "dismissed", "referred", "fixed")
@@ -357,7 +358,7 @@ def append(case: Path, drafts: Iterable[Draft], seen: Decisions | None = None) -
     known = Decisions(case / DECISIONS) if seen is None else seen
     try:
         with _log(known.path) as stream:
-            hold(stream, wait=True)
+            lock(stream, wait=True)
             added = known.refresh()
             others = {} if seen is None else {exhibit: entry for entry in added for exhibit in entry.exhibits}
             stream.truncate(known.end)

@@ -292,5 +292,24 @@ async def _read_answer(
     return bytes(raw[: len(raw) - behind]), head, bytes(body)
 
 
+async def parse_answer(raw: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return status, headers (names in lower case) and body of an answer as it was received.
+
+    Raises
+    ------
+    OSError
+        If it is none that `fetch` returns.
+    """
+    connection, _ = _request("http://recorded.invalid/", {})
+    reader = asyncio.StreamReader()
+    reader.feed_data(raw)
+    reader.feed_eof()
+    try:
+        _, head, body = await _read_answer(reader, connection, lambda _status, _headers: None, len(raw))
+    except (EOFError, h11.RemoteProtocolError, NotFetchedError) as error:
+        raise OSError(f"the answer recorded is none ({error})") from error
+    return head.status_code, [(bytes(name), bytes(value)) for name, value in head.headers], body
+
+
 def _too_large(value: int, limit: int) -> NotFetchedError:
     return NotFetchedError("too_large", str(over_limit("max_bytes", value, limit, "bytes", more=value == limit + 1)))

@@ -11,7 +11,9 @@ from importlib.metadata import version
 from math import isfinite
 from typing import Any
 
+from mdclaims.cases.addresses import Address, site_of
 from mdclaims.cases.fetching import Exchange
+from mdclaims.cases.recorded import INPUTS_FIELD, Recorded, inputs_sha256, shown_inputs
 from mdclaims.cases.warc import WarcWriter
 from mdclaims.errors import UsageError
 from mdclaims.reading.limits import Limits
@@ -125,6 +127,11 @@ class CaptureOptions:
         }
 
 
+def info_of(options: CaptureOptions, inputs: Sequence[str | Address]) -> dict[str, str]:
+    """Return the fields of the warcinfo record of a capture."""
+    return {**options.info(), INPUTS_FIELD: inputs_sha256(inputs)}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """An address that is asked or was left alone.
@@ -203,19 +210,34 @@ class Journal:
     ----------
     archive : WarcWriter
     options : CaptureOptions
-    inputs : sequence of str
+    inputs : sequence of str or Address
         What the user passed.
+    recorded : Recorded, optional
+        What the archive holds of the same capture, which goes on.
     """
 
-    def __init__(self, archive: WarcWriter, options: CaptureOptions, inputs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        archive: WarcWriter,
+        options: CaptureOptions,
+        inputs: Sequence[str | Address],
+        recorded: Recorded | None = None,
+    ) -> None:
         self.options = options
+        self.recorded = recorded
         self._archive = archive
-        self._inputs = list(inputs)
-        self._started = datetime.now(UTC)
+        self._inputs = shown_inputs(inputs)
+        self._started = [*(recorded.started if recorded else ()), datetime.now(UTC).isoformat()]
         self._sites: dict[str, Counter[str]] = {}
         self._open: dict[Target, None] = {}
+        self._unanswered: Counter[Target] = Counter()
         self._unread: list[str] = []
-        archive.write_info(options.info())
+        if recorded is not None:
+            for url, number in recorded.asked.items():
+                self._site(site_of(url))["requests"] += number
+            for entry in recorded.unfetched.values():
+                self._site(entry.site)["requests"] += entry.unanswered
+        archive.write_info(info_of(options, inputs))
 
     def _site(self, site: str) -> Counter[str]:
         return self._sites.setdefault(site, Counter())
@@ -231,13 +253,15 @@ class Journal:
             return self._site(site)["admitted"]
         return sum(counts["admitted"] for counts in self._sites.values())
 
-    def requested(self, site: str) -> None:
+    def requested(self, target: Target) -> None:
         """Note that a request is sent."""
-        self._site(site)["requests"] += 1
+        self._site(target.site)["requests"] += 1
+        self._unanswered[target] += 1
 
-    def exchanged(self, exchange: Exchange) -> None:
+    def exchanged(self, target: Target, exchange: Exchange) -> None:
         """Record a request and its answer."""
         self._archive.write_exchange(exchange)
+        self._unanswered[target] -= 1
 
     def fetched(self, target: Target) -> None:
         """Note that an address gave a page."""
@@ -262,6 +286,7 @@ class Journal:
         url : str, optional
             Where redirects from the target led.
         """
+        admitted = target in self._open
         self._open.pop(target, None)
         counts = self._site(target.site)
         counts[f"not_fetched.{reason}"] += 1
@@ -269,6 +294,8 @@ class Journal:
             told = f" ({detail})" if detail else ""
             self._unread.append(f"{target.url} was not fetched: {REASONS[reason]}{told}")
         if counts[f"not_fetched.{reason}"] > _MOST_RECORDED and target.given is None:
+            return
+        if self.recorded is not None and target.url in self.recorded.unfetched:
             return
         about = {
             "reason": reason,
@@ -278,19 +305,23 @@ class Journal:
             "depth": target.depth,
             "found_on": target.found_on,
             "given": target.given,
+            "admitted": admitted,
+            "unanswered": self._unanswered[target],
         }
         self._archive.write_metadata({"not_fetched": about}, url or target.url)
 
     def finish(self, *, interrupted: bool) -> CaptureResult:
         """Record what is still open and the figures of the whole capture."""
         for target in list(self._open):
-            self.not_fetched(target, "interrupted")
+            if self.recorded is None or not self.recorded.knows(target.url):
+                self.not_fetched(target, "interrupted")
         sites = {site: _figures(counts) for site, counts in sorted(self._sites.items())}
         self._archive.write_metadata(
             {
                 "capture": {
                     "inputs": self._inputs,
-                    "started": self._started.isoformat(),
+                    "started": self._started[0],
+                    "continued": self._started[1:],
                     "ended": datetime.now(UTC).isoformat(),
                     "interrupted": interrupted,
                     "sites": sites,

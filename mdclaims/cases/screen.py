@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mdclaims.cases.addresses import Address
 from mdclaims.cases.batch import Inputs, SourceFile, Task, find_inputs, hash_inputs, plan_tasks
 from mdclaims.cases.coverage import Coverage, measure, sites_of_case, total, unreadable, write_sites
 from mdclaims.cases.engine import PageLimits, ProcessEngine
 from mdclaims.cases.exhibits import KEPT_SCORE
 from mdclaims.cases.notes import noted_parts, remove_notes
+from mdclaims.cases.recorded import is_finished
 from mdclaims.cases.sites import Sites
-from mdclaims.cases.store import CAPTURES, MANIFEST, Case, Part, file_sha256
+from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, Case, Part, file_sha256
 from mdclaims.cases.work import Begin, versions_of
 from mdclaims.config import Settings
 from mdclaims.errors import UsageError
@@ -87,8 +89,8 @@ class ScreenResult:
     problems: tuple[str, ...]
 
 
-Capturing = Callable[[Sequence[str], Path], Sequence[str]]
-"""Captures addresses into a new archive; returns a line for each that was not fetched."""
+Capturing = Callable[[Sequence[Address], Path], Sequence[str]]
+"""Captures addresses into an archive, or goes on with it; returns a line for each that was not fetched."""
 
 
 def screen(
@@ -122,7 +124,7 @@ def screen(
     inputs = find_inputs(names, options.settings.limits)
     problems = list(inputs.problems)
     missed: Sequence[str] = ()
-    wanted = list(dict.fromkeys([*inputs.addresses, *(row.url for row in inputs.listed)]))
+    wanted = _wanted(inputs)
     if inputs.addresses and (inputs.archives or inputs.files):
         raise UsageError("addresses go without archives and files; capture them first, then pass the archive")
     if wanted and not inputs.archives and not inputs.files:
@@ -144,13 +146,21 @@ def screen(
         case.close()
 
 
+def _wanted(inputs: Inputs) -> list[Address]:
+    """Return the addresses of all inputs, each once."""
+    addresses = [Address(url, "command line") for url in inputs.addresses]
+    addresses += [Address(row.url, row.given, row.is_sitemap) for row in inputs.listed]
+    return list({address.url: address for address in reversed(addresses)}.values())[::-1]
+
+
 def _captured(
-    inputs: Inputs, wanted: Sequence[str], folder: Path, capture: Capturing | None
+    inputs: Inputs, wanted: Sequence[Address], folder: Path, capture: Capturing | None
 ) -> tuple[Inputs, Sequence[str]]:
-    """Capture addresses into an archive of the case, once."""
+    """Capture addresses into an archive of the case, once; go on where that was ended."""
     archive = folder / CAPTURES / "sites.warc.gz"
     missed: Sequence[str] = ()
-    if not archive.exists():
+    # Once a screening of it has begun, the archive stays as it is.
+    if not (folder / JOURNAL).exists() and not is_finished(archive, wanted):
         if capture is None:
             raise UsageError(
                 "addresses have to be captured first: mdclaims capture LIST --output sites.warc.gz --contact ADDRESS, "
@@ -244,6 +254,7 @@ def _run(
         case.add_fact("ended", _now())
         digest = _finish(case, plan, inputs, options)
     else:
+        case.remove_joined()  # the last run may have been killed just before it
         digest = file_sha256(case.folder / MANIFEST)
     figures = measure(case.folder)
     sites = {name: coverage for name, (coverage, _) in sites_of_case(figures, inputs.listed).items()}

@@ -35,12 +35,15 @@ class ListedSite:
         The row's other columns, empty cells left out.
     given : str
         Where it stands: "clinics.csv, line 3".
+    is_sitemap : bool
+        The address is that of a sitemap, which an index names.
     """
 
     url: str
     site: str
     about: Mapping[str, str]
     given: str
+    is_sitemap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,7 @@ def read_list(path: Path, limits: Limits) -> list[ListedSite]:
         return list(_table(path, data))
     if is_sitemap_name(path.name):
         is_index, urls = parse_sitemap(data, limits)
-        if is_index:
-            raise ReadError("is an index of sitemaps; save the sitemaps it names and pass them")
-        return [ListedSite(url, site_of(url), {}, path.name) for url in urls]
+        return [ListedSite(checked_address(url), site_of(url), {}, path.name, is_index) for url in urls]
     return [
         ListedSite(checked_address(url), site_of(url), {}, f"{path.name}, line {number}")
         for number, url in _lines(data)

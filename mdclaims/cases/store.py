@@ -15,13 +15,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mdclaims.cases.locking import lock
 from mdclaims.errors import UsageError
 from mdclaims.labels import LABELS
 
@@ -349,12 +349,20 @@ class Case:
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
-            _lock(self._stream, folder)
+            self._lock()
             self._entries = self._read()
             self._adopt(json.loads(json.dumps(plan)))
         except CaseError:
             self._stream.close()
             raise
+
+    def _lock(self) -> None:
+        try:
+            lock(self._stream)
+        except OSError as error:
+            raise CaseError(
+                f"{self.folder} is being written by another process; wait for it, or name another folder"
+            ) from error
 
     def _adopt(self, plan: dict[str, Any]) -> None:
         """Begin a case with its plan, or see that a case begun has the same."""
@@ -425,6 +433,8 @@ class Case:
             for path in (self.folder / table).glob("*"):
                 if f"{table}/{path.name}" not in named:
                     path.unlink()
+        for path in self.folder.glob(".*.tmp"):  # `_replacing`, ended by kill -9
+            path.unlink()
 
     def join_evidence(self) -> dict[str, str]:
         """Join the copied records to one archive, and say at which offset each page's is; return the files."""
@@ -473,8 +483,12 @@ class Case:
         """Write the manifest and return its SHA-256; what it names as joined is not kept twice."""
         text = json.dumps({"case_version": CASE_VERSION, **content}, ensure_ascii=False, indent=1)
         digest = write_file(self.folder / MANIFEST, text.encode() + b"\n")
-        shutil.rmtree(self.folder / "evidence", ignore_errors=True)
+        self.remove_joined()
         return digest
+
+    def remove_joined(self) -> None:
+        """Remove the pieces of the evidence, which are in one archive once there is a manifest."""
+        shutil.rmtree(self.folder / "evidence", ignore_errors=True)
 
 
 def part_name(part: Part) -> str:
@@ -508,28 +522,6 @@ def _difference(old: Any, new: Mapping[str, Any]) -> str:
         "versions": "a screening by another version or model",
     }
     return said.get(key, f"another screening ({key})")
-
-
-def _lock(stream: BinaryIO, folder: Path) -> None:
-    """Keep a second process from writing the same case; the lock ends with the process."""
-    try:
-        hold(stream, wait=False)
-    except OSError as error:
-        raise CaseError(f"{folder} is being written by another process; wait for it, or name another folder") from error
-
-
-def hold(stream: BinaryIO | FileIO, *, wait: bool) -> None:
-    """Lock a file against other processes until it is closed; wait for another's lock, or raise OSError."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        # Far behind what is written, for a locked byte cannot be read. Waiting ends after ten seconds.
-        stream.seek(2**40)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 def connect(folder: Path) -> DuckDBPyConnection:

@@ -19,33 +19,50 @@ from typing import Any, Self
 from fastwarc.warc import WarcRecord, WarcRecordType
 
 from mdclaims.cases.fetching import Exchange
+from mdclaims.cases.locking import lock
 from mdclaims.errors import UsageError
 
 
 class WarcWriter:
-    """A new archive.
+    """An archive that is being written, by one process at a time.
 
     Parameters
     ----------
     path : Path
-        Must not exist: an archive is never written over or added to.
+        If it exists, nothing is written before `go_on_at`.
 
     Raises
     ------
     UsageError
-        If it exists or cannot be made.
+        If it cannot be written, or another process writes it.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             # Unbuffered: each record is one write, at once with the system.
-            self._stream = path.open("xb", buffering=0)
-        except FileExistsError as error:
-            raise UsageError(f"{path} exists; a capture never writes over one, name another file") from error
+            try:
+                self._stream = path.open("xb", buffering=0)
+                self.is_new = True
+            except FileExistsError:
+                self._stream = path.open("r+b", buffering=0)
+                self.is_new = False
         except OSError as error:
             raise UsageError(f"{path} cannot be written ({error.strerror}); choose another place") from error
+        try:
+            lock(self._stream)
+        except OSError as error:
+            self._stream.close()
+            raise UsageError(
+                f"{path} is being written by another capture; wait for it, or name another file"
+            ) from error
+        self._stream.seek(0)
         self.path = path
         self._info_id: str | None = None
+
+    def go_on_at(self, end: int) -> None:
+        """Go on behind so many bytes; what is behind them now is cut off."""
+        self._stream.truncate(end)
+        self._stream.seek(end)
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +73,7 @@ class WarcWriter:
         self._stream.close()
 
     def write_info(self, fields: Mapping[str, str]) -> None:
-        """Write the first record: who captured, with what, and how."""
+        """Write the first record of a run: who captured, with what, and how."""
         block = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
         self._info_id = _record_id()
         record = _record(

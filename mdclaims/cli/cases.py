@@ -25,6 +25,7 @@ from mdclaims.cli.output import MOST_TOLD, number_of, talk, write
 from mdclaims.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from mdclaims.cases.addresses import Address
     from mdclaims.cases.capture import CaptureResult
     from mdclaims.cases.screen import ScreenResult
     from mdclaims.config import Settings
@@ -39,7 +40,13 @@ def capture_command(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.warc.gz", help="The archive to write; it must not exist.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.warc.gz",
+            help="The archive; a capture that was ended goes on.",
+        ),
     ],
     contact: Annotated[
         str | None,
@@ -186,7 +193,7 @@ def screen_command(
         cluster=cluster,
     )
 
-    def capture_first(addresses: Sequence[str], output: Path) -> Sequence[str]:
+    def capture_first(addresses: Sequence[Address], output: Path) -> Sequence[str]:
         return _capture_first(addresses, output, contact, settings)
 
     with _ScreenProgress() as progress:
@@ -195,7 +202,9 @@ def screen_command(
     raise typer.Exit(ExitCode.UNREADABLE if result.problems else ExitCode.OK)
 
 
-def _capture_first(addresses: Sequence[str], output: Path, contact: str | None, settings: Settings) -> Sequence[str]:
+def _capture_first(
+    addresses: Sequence[Address], output: Path, contact: str | None, settings: Settings
+) -> Sequence[str]:
     """Capture what was named by address; return a line for each that was not fetched."""
     try:
         from mdclaims.cases.capture import CaptureOptions, capture
