@@ -434,6 +434,13 @@ def test_a_wacz_without_archives(tmp_path):
         archive_ranges(wacz(tmp_path / "a.wacz", {"pages/pages.jsonl": b""}))
 
 
+def test_a_package_of_several_wacz_says_what_to_do(tmp_path):
+    inner = wacz(tmp_path / "inner.wacz", {"archive/a.warc": PAGES[0]}).read_bytes()
+    path = wacz(tmp_path / "a.wacz", {"one.wacz": inner, "two.wacz": inner})
+    with pytest.raises(ReadError, match=r"is a package of 2 WACZ files; unpack it"):
+        archive_ranges(path)
+
+
 def test_a_wacz_that_is_no_zip(tmp_path):
     path = tmp_path / "a.wacz"
     path.write_bytes(b"no zip")

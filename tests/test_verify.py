@@ -174,6 +174,25 @@ def test_verify_finds_the_quotes_where_another_version_screened(copy):
     assert reasons(check(copy)) == ["evidence.warc.gz, offset 0: its quote is nowhere on the page"]
 
 
+@pytest.mark.parametrize("name", ["pypdfium2", "python-docx"])
+def test_verify_names_another_version_of_a_reader_of_documents(copy, name):
+    version = json.loads((copy / "case" / "manifest.json").read_text(encoding="utf-8"))["versions"][name]
+    for file in ("manifest.json", "journal.jsonl"):
+        path = copy / "case" / file
+        path.write_text(re.sub(rf'("{name}": )"{version}"', r'\1"0.1"', path.read_text(encoding="utf-8")))
+    result = check(copy)
+    assert result.holds
+    kind = {"pypdfium2": "pdf", "python-docx": "docx"}[name]
+    assert result.notes == [
+        f"screened by other versions, quotes in {kind} are looked for in the whole page: {name} 0.1, here {version}"
+    ]
+    # Web pages are checked as strictly as ever.
+    rewrite(first_part(copy / "case", "findings"), lambda rows: rows[0].update(heading_path=["Elsewhere"]))
+    mend(copy / "case")
+    (told,) = reasons(check(copy))
+    assert "its heading_path is ['Elsewhere'] in the case" in told
+
+
 # --- what does not hold -------------------------------------------------------------------------------------------
 
 

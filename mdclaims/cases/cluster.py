@@ -399,11 +399,13 @@ def _watched(teller: _Teller, limits: PageLimits) -> Iterator[None]:
 
 def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
     """Say in which version two machines differ."""
-    for name in here:
-        if there.get(name) != here[name]:
-            return f"{name} {_version(there.get(name))} and this machine {_version(here[name])}"
+    for name in {**here, **there}:
+        if there.get(name) != here.get(name):
+            return f"{name} {_version(there.get(name))} and this machine {_version(here.get(name))}"
     return None
 
 
 def _version(value: Any) -> str:
+    if value is None:
+        return "not installed"
     return f"{value['version']} ({value['sha256'][:12]})" if isinstance(value, Mapping) else str(value)

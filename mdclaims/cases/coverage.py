@@ -123,11 +123,14 @@ def measure(case: Path) -> dict[str, Coverage]:
 
 
 def unreadable(case: Path) -> list[str]:
-    """Return a line for each file, record or stretch of an archive that could not be read, whatever it holds."""
+    """Return a line for each file, record or stretch of an archive that could not be read, whatever it holds.
+
+    A page that was unpacked whole and holds nothing to read, such as a scan, is counted and not listed.
+    """
     with connect(case) as connection:
         rows = connection.execute(
-            "SELECT file, address, reason FROM pages WHERE outcome = 'failed' AND (kind IS NULL OR address IS NULL) "
-            "ORDER BY file, page"
+            "SELECT file, address, reason FROM pages WHERE outcome = 'over_limit' OR outcome = 'failed' AND "
+            "(kind IS NULL OR address IS NULL OR starts_with(reason, 'internal error')) ORDER BY file, page"
         ).fetchall()
     return [f"{file}: {address + ' ' if address else ''}{reason}" for file, address, reason in rows]
 

@@ -20,11 +20,9 @@ from mdclaims.cases.batch import Task
 from mdclaims.cases.contacts import contact_rows
 from mdclaims.cases.coverage import measure, sites_of_case, sites_table, total
 from mdclaims.cases.engine import Culprit, Key, Progress, Tell, Work
-from mdclaims.cases.exhibits import quotation
-from mdclaims.cases.manifest import is_below, is_inside
+from mdclaims.cases.originals import Originals, Reread, UncheckableError, wrong_findings, wrong_sentences
 from mdclaims.cases.sites import ListedSite
 from mdclaims.cases.store import (
-    CAPTURES,
     EVIDENCE,
     OFFSETS,
     OFFSETS_FILE,
@@ -36,13 +34,8 @@ from mdclaims.cases.store import (
     chains,
 )
 from mdclaims.errors import ReadError, UsageError
-from mdclaims.findings.findings import fingerprints, groups
 from mdclaims.labels import PRIORITIES
 from mdclaims.language.pipeline import shared_pipeline
-from mdclaims.language.sentences import Sentence, page_inputs, split_page
-from mdclaims.reading import Page, format_of, read_page
-from mdclaims.reading.archive import Capture, Place, block_digest_agrees, is_archive, page_of, read_capture
-from mdclaims.reading.limits import Limits
 
 # A row group of ours is a part: some MB. What says that it is larger than this is made to do harm.
 _LARGEST_ROW_GROUP = 2**28
@@ -114,16 +107,7 @@ class BeginCheck:
 
     Attributes
     ----------
-    case : Path
-    names : frozenset of str
-        The inputs of the case.
-    folders : tuple of Path
-        Where to look for them.
-    limits : Limits
-    evidence : bool
-        The case has copies of the records.
-    same_reader : bool
-        Pages are read by the versions that read them for the case.
+    originals : Originals
     listed : tuple of ListedSite
     coverage : dict
         What the manifest says.
@@ -133,12 +117,7 @@ class BeginCheck:
         Telephone numbers are told by the version that told them for the case.
     """
 
-    case: Path
-    names: frozenset[str]
-    folders: tuple[Path, ...]
-    limits: Limits
-    evidence: bool
-    same_reader: bool
+    originals: Originals
     listed: tuple[ListedSite, ...]
     coverage: Mapping[str, Any]
     parts: tuple[str, ...]
@@ -147,14 +126,6 @@ class BeginCheck:
     def __call__(self) -> Work:
         """Return what checks a part, or the tables of the whole case where the task has no name."""
         return _Checker(self).work
-
-
-def find_input(case: Path, folders: Sequence[Path], name: str) -> Path | None:
-    """Return where an input is: among the captures of the case, or below one of the folders; None if nowhere."""
-    if not is_below(name):
-        return None
-    places = [(case / CAPTURES, name), *((folder, name) for folder in folders)]
-    return next((folder / below for folder, below in places if is_inside(folder, below)), None)
 
 
 class _TableError(Exception):
@@ -235,26 +206,12 @@ class _Tally:
         self.add(Remark("fails", where, reason))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reread:
-    """A page that was read again."""
-
-    page: Page
-    sentences: Sequence[Sentence]
-    wrong: tuple[str, ...]
-    """In what the record is not the one that the case describes."""
-
-
-class _UncheckableError(Exception):
-    """Nothing is there to check against; the message is the reason."""
-
-
 class _Checker:
     """Checks parts, one after another."""
 
     def __init__(self, begin: BeginCheck) -> None:
         self._begin = begin
-        self._nlp = shared_pipeline()
+        shared_pipeline()  # loaded before a page is timed
 
     def work(self, task: Task, progress: Progress, tell: Tell) -> bool:
         """Check a part, or the tables of the whole case."""
@@ -291,7 +248,7 @@ class _Checker:
 
     def _check_whole(self, tally: _Tally) -> int:
         """Make the figures, the sites and the redirects again from the parts; return how many offsets there are."""
-        case, begin = self._begin.case, self._begin
+        begin, case = self._begin, self._begin.originals.case
         try:
             figures = measure(case)
             if asdict(total(figures.values())) != begin.coverage:
@@ -313,14 +270,14 @@ class _Checker:
     def _redirects(self) -> Iterator[tuple[str, str, str]]:
         for name in self._begin.parts:
             columns = ["outcome", "file", "address", "redirect"]
-            for row in _rows(self._begin.case / f"pages/{name}.parquet", TABLES["pages"], columns):
+            for row in _rows(self._begin.originals.case / f"pages/{name}.parquet", TABLES["pages"], columns):
                 if row["outcome"] == "redirect":
                     yield row["file"], row["address"], row["redirect"]
 
     def _compare(self, name: str, schema: pa.Schema, wanted: Iterator[dict[str, Any]], tally: _Tally) -> None:
         """Tell if a table is not what the parts give."""
         try:
-            found = _rows(self._begin.case / name, schema)
+            found = _rows(self._begin.originals.case / name, schema)
             if not all(next(found, None) == row for row in wanted) or next(found, None) is not None:
                 tally.fails(name, "is not what the parts give")
         except _TableError as error:
@@ -331,7 +288,7 @@ class _Checker:
     def _check_part(self, task: Task, tally: _Tally, failed: Mapping[Key, Culprit], tell: Tell) -> int:
         name = task.name
         tables = {
-            table: _Table(_rows(self._begin.case / f"{table}/{name}.parquet", schema))
+            table: _Table(_rows(self._begin.originals.case / f"{table}/{name}.parquet", schema))
             for table, schema in TABLES.items()
         }
         try:
@@ -364,7 +321,7 @@ class _Checker:
 
     def _offsets(self, name: str) -> dict[str, int]:
         """Return the places in the evidence of the pages of a part."""
-        case = self._begin.case
+        case = self._begin.originals.case
         pages = [row["page"] for row in _rows(case / f"pages/{name}.parquet", TABLES["pages"], ["page"])]
         wanted = pa.array(pages, pa.string())
         found: dict[str, int] = {}
@@ -445,8 +402,8 @@ class _Checker:
         try:
             if culprit is not None:
                 raise ReadError(f"could not be read: {culprit.reason}")
-            reread = self._read(row, offset)
-        except _UncheckableError as error:
+            reread = self._begin.originals.reread(row, offset)
+        except UncheckableError as error:
             tally.unchecked += len(findings)
             told = Remark("unchecked", where, str(error), row["page"], address=_address(row), findings=len(findings))
             tally.add(told)
@@ -460,187 +417,23 @@ class _Checker:
             for finding in findings:
                 tally.add(_remark(where, row, finding, [reason]))
             return
-        wrong = [*reread.wrong, *self._wrong_sentences(sentences, reread)]
+        wrong = [*reread.wrong, *wrong_sentences(sentences, reread)]
         self._check_contacts(row, contacts, reread, tally)
-        for finding, reasons in zip(findings, self._wrong_findings(row, findings, reread), strict=True):
+        for finding, reasons in zip(findings, wrong_findings(row, findings, reread), strict=True):
             if wrong or reasons:
                 tally.add(_remark(where, row, finding, [*wrong, *reasons]))
             else:
                 tally.held += 1
 
     def _check_contacts(
-        self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: _Reread, tally: _Tally
+        self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: Reread, tally: _Tally
     ) -> None:
-        if not (self._begin.same_reader and self._begin.same_telephones):
+        if not (reread.is_same_reader and self._begin.same_telephones):
             return
         address = row["address"] if row["offset"] is not None else None
         if list(contacts) != list(contact_rows(row["page"], reread.page, address)):
             where = f"contacts of page {_cut(row['page'])}"
             tally.fails(where, f"whose site it is ({_address(row)}) is not what the page gives")
-
-    def _read(self, row: Mapping[str, Any], offset: int | None) -> _Reread:
-        """Read the page of a row, from the evidence of the case or from its input."""
-        begin, name = self._begin, str(row["file"])
-        if row["offset"] is None:
-            page = self._read_file(name)
-            wrong = _differences(row, {"kind": format_of(Path(name)), "sha256": page.sha256})
-        else:
-            if offset is not None:
-                if not is_inside(begin.case, EVIDENCE):
-                    raise ReadError("is not in the case any more")
-                place = Place(begin.case / EVIDENCE, None, offset)
-            elif begin.evidence:
-                raise ReadError("no evidence: the list of offsets does not name the page, though evidence was kept")
-            else:
-                place = Place(self._input(name), row["member"], row["offset"], row["skip"] or 0)
-            capture = read_capture(place, limits=begin.limits)
-            page = page_of(capture, limits=begin.limits, apart=False)
-            wrong = [*_differences(row, _described(capture)), *_wrong_block(place)]
-        if begin.same_reader:
-            unread = {"images_without_text": page.unread.images, "videos": page.unread.videos}
-            directives = [directive.text for directive in page.directives]
-            unread |= {"frames": page.unread.frames}
-            wrong += _differences(row, {"title": page.title, "directives": directives, **unread})
-        return _Reread(page, split_page(page, self._nlp), tuple(wrong))
-
-    def _read_file(self, name: str) -> Page:
-        if format_of(Path(name)) is None:
-            raise ReadError("is no file that screen reads; its suffix is unknown")
-        return read_page(self._input(name), limits=self._begin.limits, apart=False)
-
-    def _input(self, name: str) -> Path:
-        """Return where an input is."""
-        if name not in self._begin.names:
-            raise ReadError("is no input of the case; not read")
-        path = find_input(self._begin.case, self._begin.folders, name)
-        if path is None:
-            kept = "no evidence was kept" if is_archive(Path(name)) else "a file's evidence is the file"
-            raise _UncheckableError(f"{kept}, and the input is not there; name its folder with --inputs")
-        return path
-
-    # --- what is quoted -------------------------------------------------------------------------------------------
-
-    def _wrong_sentences(self, rows: Sequence[Mapping[str, Any]], reread: _Reread) -> list[str]:
-        """Say which kept sentences are not those of the page."""
-        if not self._begin.same_reader:
-            return []
-        wrong = []
-        for row in rows:
-            number = row["sentence"]
-            known = number is not None and 0 <= number < len(reread.sentences)
-            if not known or _differences(row, _kept(reread.sentences[number])):
-                wrong.append(f"sentence {number} in the table of sentences is not the page's")
-        return wrong
-
-    def _wrong_findings(
-        self, row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], reread: _Reread
-    ) -> Iterator[list[str]]:
-        """Yield for each finding in what it is not the page's."""
-        marks = _marks(findings, reread.sentences)
-        folded = "" if self._begin.same_reader else _folded(reread.page.text)
-        address = row["address"] if row["offset"] is not None else None
-        for finding, mark in zip(findings, marks, strict=True):
-            wrong = _wrong_finding(finding, mark, reread.sentences, address)
-            if wrong and not self._begin.same_reader:
-                # Another version may divide a page otherwise; what is quoted must be there all the same.
-                quoted = ("quote", "before", "after", "qualifier")
-                absent = [key for key in quoted if _folded(finding[key] or "") not in folded]
-                wrong = [f"its {key} is nowhere on the page" for key in absent]
-            yield wrong
-
-
-def _wrong_finding(
-    finding: Mapping[str, Any], mark: Mapping[str, str], sentences: Sequence[Sentence], address: str | None
-) -> list[str]:
-    number = finding["sentence"]
-    if number is None or not 0 <= number < len(sentences):
-        return [f"the page has no sentence {number}"]
-    wrong = _differences(finding, {**quotation(sentences, number, address), **mark})
-    if not _has_qualifier(finding, sentences):
-        wrong.append("its qualifier does not stand where the exhibit says")
-    return wrong
-
-
-def _has_qualifier(finding: Mapping[str, Any], sentences: Sequence[Sentence]) -> bool:
-    """True if the qualifier of a finding stands at its distance, or the finding has none."""
-    columns = ("qualifier", "qualifier_kind", "qualifier_sentences_away", "qualifier_blocks_away", "qualifier_hidden")
-    text, _, away, blocks, hidden = (finding[name] for name in columns)
-    if text is None:
-        return all(finding[name] is None for name in columns)
-    claim = sentences[finding["sentence"]].block
-    for number in {finding["sentence"] + (away or 0), finding["sentence"] - (away or 0)}:
-        if away is not None and 0 <= number < len(sentences):
-            block = sentences[number].block
-            beside = (block.region, block.heading_path) == (claim.region, claim.heading_path)
-            place = (sentences[number].text, abs(block.index - claim.index), block.hidden)
-            if beside and place == (text, blocks, hidden):
-                return True
-    return False
-
-
-def _marks(findings: Sequence[Mapping[str, Any]], sentences: Sequence[Sentence]) -> list[dict[str, str]]:
-    """Return fingerprint and claim of each finding; nothing for those without a label, whose rule has them."""
-    inputs = page_inputs(sentences)
-    known = [
-        n
-        for n, finding in enumerate(findings)
-        if finding["label"] is not None
-        and finding["sentence"] is not None
-        and 0 <= finding["sentence"] < len(sentences)
-    ]
-    places = [(findings[n]["label"], findings[n]["sentence"]) for n in known]
-    marks = fingerprints([(label, inputs[number].text, inputs[number].heading) for label, number in places])
-    firsts = groups([(label, sentences[number]) for label, number in places])
-    found: list[dict[str, str]] = [{} for _ in findings]
-    for n, mark, first in zip(known, marks, firsts, strict=True):
-        found[n] = {"fingerprint": mark, "claim": marks[first]}
-    return found
-
-
-def _kept(sentence: Sentence) -> dict[str, Any]:
-    """Return what the table of sentences says of a sentence, scores apart."""
-    block = sentence.block
-    heading = block.heading_path[-1] if block.heading_path else None
-    return {
-        "text": sentence.text, "kind": block.kind, "region": block.region, "hidden": block.hidden, "heading": heading
-    }  # fmt: skip
-
-
-def _described(capture: Capture) -> dict[str, Any]:
-    """Return what the table of pages says of a record."""
-    return {
-        "address": capture.address,
-        "kind": capture.kind,
-        "status": capture.status,
-        "captured": capture.time,
-        "sha256": capture.sha256,
-        "content_type": capture.content_type,
-        "redirect": capture.redirect,
-        "digest_agrees": capture.digest_agrees,
-    }
-
-
-def _wrong_block(place: Place) -> list[str]:
-    if block_digest_agrees(place) is False:
-        return ["its record does not agree with its WARC-Block-Digest: HTTP header or body were changed"]
-    return []
-
-
-_LONGEST_SHOWN = 80
-
-
-def _differences(row: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Say in which columns a row is not what was found."""
-    return [
-        f"its {name} is {_shown(row[name])} in the case and {_shown(value)} in the evidence"
-        for name, value in found.items()
-        if row[name] != value
-    ]
-
-
-def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, (str, list, type(None))) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _remark(where: str, row: Mapping[str, Any], finding: Mapping[str, Any], reasons: Sequence[str]) -> Remark:
@@ -664,7 +457,3 @@ def _cut(text: str | None) -> str:
     """Return a text in a length that can be told."""
     text = text or ""
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split())

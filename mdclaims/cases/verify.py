@@ -26,7 +26,8 @@ from mdclaims.cases.manifest import (
     is_inside,
     read_manifest,
 )
-from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark, find_input
+from mdclaims.cases.originals import Originals, find_input
+from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark
 from mdclaims.cases.sites import ListedSite
 from mdclaims.cases.store import (
     CAPTURES,
@@ -41,6 +42,7 @@ from mdclaims.cases.store import (
 )
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.model.persistence import folder_digest, shipped_model
+from mdclaims.reading.archive import PAGE_KINDS
 from mdclaims.reports.controls import one_line
 
 MOST_REMARKS = 10_000
@@ -48,6 +50,8 @@ MOST_REMARKS = 10_000
 
 # What turns the bytes of a page into its text and sentences.
 _READERS = ("mdclaims", "python", "selectolax", "spacy")
+# Besides these.
+_READERS_OF = {"pdf": ("pypdfium2",), "docx": ("python-docx",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,15 @@ def verify(
     _check_decisions(case, result)
     sound = _check_strays(case, manifest, result)
     _check_inputs(case, manifest, options, result)
-    same_reader = _check_versions(manifest, result)
-    _check_exhibits(case, manifest, options, result, same_reader, sound, on_plan, on_part)
+    originals = Originals(
+        case,
+        frozenset(name for name, _, _ in manifest.inputs),
+        options.folders,
+        manifest.limits,
+        manifest.evidence,
+        _check_versions(manifest, result),
+    )
+    _check_exhibits(originals, manifest, options, result, sound, on_plan, on_part)
     return result
 
 
@@ -299,19 +310,27 @@ def _check_inputs(case: Path, manifest: Manifest, options: VerifyOptions, result
             result.inputs += 1
 
 
-def _check_versions(manifest: Manifest, result: VerifyResult) -> bool:
-    """Note other versions than those of the case; return whether pages are read by the same."""
+def _check_versions(manifest: Manifest, result: VerifyResult) -> frozenset[str]:
+    """Note other versions than those of the case; return the kinds of page that are read by the same."""
     here = {name: _version_here(name) for name in manifest.versions}
     others = [f"{name} {then}, here {here[name]}" for name, then in manifest.versions.items() if here[name] != then]
     model = manifest.content["versions"].get("model")
     then = str(model.get("sha256")) if isinstance(model, dict) else "none"
     if (now := folder_digest(shipped_model())) != then:
         others.append(f"model {then[:12]}, here {now[:12]} (verify needs none)")
-    same = all(here.get(name) is not None and here[name] == manifest.versions[name] for name in _READERS)
+    equal = {name for name, then in manifest.versions.items() if here[name] == then}
+    same = frozenset(kind for kind in PAGE_KINDS if equal.issuperset(_readers_of(kind, manifest)))
     if others:
-        place = "quotes are looked for at their place" if same else "quotes are looked for in the whole page"
+        rest = " and ".join(sorted(PAGE_KINDS - same))
+        whole = f"quotes{f' in {rest}' if same else ''} are looked for in the whole page"
+        place = "quotes are looked for at their place" if not rest else whole
         result.notes.append(f"screened by other versions, {place}: {'; '.join(others)}")
     return same
+
+
+def _readers_of(kind: str, manifest: Manifest) -> set[str]:
+    """Return the packages that make sentences of a kind of page; a document's reader need not have been installed."""
+    return {*_READERS, *(name for name in _READERS_OF.get(kind, ()) if name in manifest.versions)}
 
 
 def _version_here(name: str) -> str | None:
@@ -325,16 +344,16 @@ def _version_here(name: str) -> str | None:
 
 
 def _check_exhibits(
-    case: Path,
+    originals: Originals,
     manifest: Manifest,
     options: VerifyOptions,
     result: VerifyResult,
-    same_reader: bool,
     sound: bool,
     on_plan: Callable[[int], None],
     on_part: Callable[[int, int], None],
 ) -> None:
     """Read every part, and each page with findings again; what lies there as a link is not read."""
+    case = originals.case
     parts = [f"{task:06d}-{number:04d}" for task, number in manifest.part_names()]
     readable = [part for part in parts if all(is_inside(case, f"{table}/{part}.parquet") for table in TABLES)]
     for part in sorted(set(parts) - set(readable)):
@@ -347,12 +366,7 @@ def _check_exhibits(
         tasks.append(Task(len(tasks), 0))
     on_plan(sum(task.size for task in tasks))
     begin = BeginCheck(
-        case,
-        frozenset(name for name, _, _ in manifest.inputs),
-        options.folders,
-        manifest.limits,
-        manifest.evidence,
-        same_reader,
+        originals,
         tuple(_listed(manifest)),
         manifest.content["coverage"],
         tuple(parts),

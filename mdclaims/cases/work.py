@@ -7,7 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,6 +87,8 @@ class Begin:
 
 # What could change a finding or the bytes of a part.
 _PACKAGES = ("numpy", "phonenumbers", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
+# The same, of extras: without one, its documents are recorded as failed.
+_READERS = ("pypdfium2", "python-docx")
 
 
 def versions_of(screener: Screener) -> dict[str, Any]:
@@ -100,7 +102,16 @@ def versions_of(screener: Screener) -> dict[str, Any]:
         },
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
+        **{name: found for name in _READERS if (found := _version_here(name)) is not None},
     }
+
+
+def _version_here(name: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 class _Worker:

@@ -386,6 +386,9 @@ def _members(path: Path) -> tuple[str | None, ...]:
         return (None,)
     with _as_read_errors(), zipfile.ZipFile(path) as package:
         names = tuple(sorted(name for name in package.namelist() if _WARC_MEMBER.fullmatch(name)))
+        packages = sorted(name for name in package.namelist() if name.lower().endswith(".wacz"))
+    if packages and not names:
+        raise ReadError(f"is a package of {len(packages)} WACZ files; unpack it (it is a zip archive) and pass those")
     if not names:
         raise ReadError("holds no WARC file in a folder archive/; it is no WACZ, or an empty one")
     return names
