@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from mdclaims.findings.findings import PageResult
 from mdclaims.findings.rules import check_line
@@ -354,9 +353,14 @@ def _priorities(report: Report) -> dict[str, int]:
 
 @cache
 def _template() -> Template:
-    source = (files("mdclaims") / "data" / "templates" / "report.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
-    return environment.from_string(source)
+    environment = Environment(
+        loader=PackageLoader("mdclaims", "data"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    return environment.get_template("templates/report.html.jinja")
 
 
 def _block_hash(template: Template, name: str) -> str:
