@@ -23,7 +23,8 @@ RECENT = 20
 """So many of the last decisions are listed."""
 
 _CHUNK = 500
-# By urgency, then site by site as a person would read them; equal exhibits of two captures are one.
+# By urgency, then site by site as a person would read them; wording about people, which no letter takes up by itself,
+# comes last. Equal exhibits of two captures are one.
 _QUEUE = f"""
 CREATE TABLE queue AS
 WITH known AS (
@@ -36,7 +37,8 @@ WITH known AS (
     arg_max(page, coalesce(captured, TIMESTAMPTZ '1970-01-01')) AS page
   FROM known GROUP BY exhibit
 )
-SELECT row_number() OVER (ORDER BY urgency, site, address, sentence, exhibit) AS place, * EXCLUDE (urgency)
+SELECT row_number() OVER (ORDER BY name = 'stigma_framing', urgency, site, address, sentence, exhibit) AS place,
+  * EXCLUDE (urgency)
 FROM distinct_ids ORDER BY place
 """  # noqa: S608 (ours alone)
 

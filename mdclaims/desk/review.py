@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from textwrap import shorten
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -200,13 +201,14 @@ class _Review:
         ids = set(row["rules"] or ())
         return [(rule, source_marks(rule, date.today())) for rule in self._rules if rule.id not in ids]
 
-    def _done(self, query: Mapping[str, str], reviewer: str | None) -> tuple[str, Decision] | None:
-        """Return the decision that led here, if it is the reviewer's own and can be undone."""
+    def _done(self, query: Mapping[str, str], reviewer: str | None) -> tuple[str, Decision, str] | None:
+        """Return the decision that led here and the start of its quote, if it is the reviewer's and can be undone."""
         number = query.get("done", "")
         exhibit = query.get("of", "")
         for decision in self._queue.decisions.history(exhibit)[-1:]:
             if str(decision.number) == number and decision.reviewer == reviewer and decision.decision != "open":
-                return exhibit, decision
+                quotes = [found.quote for found in self._queue.decisions.covers(decision) if found.exhibit == exhibit]
+                return exhibit, decision, shorten(quotes[0], 90, placeholder=" …")
         return None
 
     # --- forms ----------------------------------------------------------------------------------------------------
