@@ -1,4 +1,4 @@
-"""Time and peak memory of ``mdclaims decide`` with a decision for every exhibit of a case: from sheets, and carried over.
+"""Time and peak memory of ``mdclaims decide`` with a decision for every exhibit: from sheets, and carried over.
 
 python tests/bench/large_case.py CASE BIG --findings 1000000
 python tests/bench/bench_decide.py BIG
