@@ -78,12 +78,17 @@ class Desk:
     def name(self, name):
         self.page.get_by_label("Your name").fill(name)
         self.page.keyboard.press("Enter")
-        self.page.get_by_text(f"Reviewer: {name}").wait_for()
+        self.wait(f"Reviewer: {name}")
 
     def press(self, key, text):
         """Press a key and wait for a text."""
         self.page.keyboard.press(key)
+        self.wait(text)
+
+    def wait(self, text):
+        """Wait for a text, and for the page with its keys."""
         self.page.get_by_text(text).first.wait_for()
+        self.page.wait_for_load_state()
 
     @property
     def exhibit(self):
