@@ -217,6 +217,10 @@ def test_copies_are_those_of_the_site_that_are_open(case, tmp_path, capsys):
     copies = {row["exhibit"] for row in exhibits(case, quote=CURE, site="a.example", label="efficacy_claim")}
     assert len(copies) == 2
     path = sheet(tmp_path / "a.csv", [{"exhibit": id_of(case, CURE), "decision": "upheld", "reviewer": "Ada"}])
+    decide(capsys, case, path)
+    assert "0 new, 0 changed, 1 copies decided with them" in decide(capsys, case, path, "--copies").out
+    assert "0 new, 0 changed; not written: 1 unchanged" in decide(capsys, case, path, "--copies").out
+    (case / "decisions.jsonl").unlink()
     assert "1 new, 0 changed, 1 copies decided with them" in decide(capsys, case, path, "--copies").out
     assert states(case) == dict.fromkeys(copies, "upheld")
     (decision,) = {read_decisions(case).of(exhibit) for exhibit in copies}

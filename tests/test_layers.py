@@ -19,7 +19,8 @@ STAGES = {
     "findings": {"errors", "labels", "config", "reading", "language", "model"},
     "reports": {"errors", "labels", "config", "reading", "language", "findings"},
     "cases": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports"},
-    "cli": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports", "cases"},
+    "desk": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports", "cases"},
+    "cli": {"errors", "labels", "config", "reading", "language", "model", "findings", "reports", "cases", "desk"},
 }
 TRAINING = {
     "mdclaims.model.corpus",

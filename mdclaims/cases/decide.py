@@ -167,14 +167,18 @@ def decide(
     for row in _decided_rows(path, report):
         _take(_named(row, reviewer, decisions), wanted, report)
     drafts: dict[str, Draft] = {}
+    known: dict[str, Draft] = {}
     for row in filter(None, wanted.values()):
-        draft = _weigh(row, decisions, report, overrule=overrule)
-        if draft is not None:
-            drafts[row.exhibit] = draft
+        draft = Draft(intern(row.reviewer), intern(row.decision), (), intern(row.note), row.provision)
+        fate = _weigh(row, draft, decisions, report, overrule=overrule)
+        if fate is not None:
+            drafts[row.exhibit] = fate
+        elif copies and _is_known(row, decisions):
+            known[row.exhibit] = draft
     _check_known(case, wanted, report)
     if report.problems:
         raise SheetError(path, report)
-    complete = _with_open_copies(case, drafts, decisions, report) if copies else _alone(case, drafts)
+    complete = _with_open_copies(case, drafts, known, decisions, report) if copies else _alone(case, drafts)
     if dry_run:
         for _ in complete:
             pass
@@ -189,22 +193,28 @@ def _alone(case: OpenCase, drafts: Mapping[str, Draft]) -> Iterator[Draft]:
 
 
 def _with_open_copies(
-    case: OpenCase, drafts: Mapping[str, Draft], decisions: Decisions, report: SheetReport
+    case: OpenCase, drafts: Mapping[str, Draft], known: Mapping[str, Draft], decisions: Decisions, report: SheetReport
 ) -> Iterator[Draft]:
-    """Yield the decisions with the open copies of each claim, unless the sheet decides two copies differently."""
-    for claim in with_copies(case.connection, drafts):
+    """Yield the decisions with the open copies of each claim, unless the sheet decides two copies differently.
+
+    Copies of what the case knows already (`known`) are decided the same way, if they are open.
+    """
+    for claim in with_copies(case.connection, {**drafts, **known}):
         named = [exhibit for exhibit in claim if exhibit.exhibit in drafts]
-        others = [
-            exhibit for exhibit in claim if exhibit.exhibit not in drafts and not decisions.words(exhibit.exhibit)
-        ]
-        first = drafts[named[0].exhibit]
-        agree = all(drafts[exhibit.exhibit] == first for exhibit in named)
-        if agree and first.decision != "open":
-            report.copies += len(others)
-            yield replace(first, covers=(*named, *others))
-        else:
+        said = [drafts.get(exhibit.exhibit) or known.get(exhibit.exhibit) for exhibit in claim]
+        first = next(draft for draft in said if draft is not None)
+        if first.decision == "open" or any(draft not in {None, first} for draft in said):
             for exhibit in named:
                 yield replace(drafts[exhibit.exhibit], covers=(exhibit,))
+            continue
+        others = [
+            exhibit
+            for exhibit, draft in zip(claim, said, strict=True)
+            if draft is None and not decisions.words(exhibit.exhibit)
+        ]
+        report.copies += len(others)
+        if named or others:
+            yield replace(first, covers=(*named, *others))
 
 
 # --- what becomes of a row -----------------------------------------------------------------------------------------
@@ -253,14 +263,19 @@ def _take(row: SheetRow, wanted: dict[str, SheetRow | None], report: SheetReport
         wanted[row.exhibit] = None
 
 
-def _weigh(row: SheetRow, decisions: Decisions, report: SheetReport, *, overrule: bool) -> Draft | None:
+def _is_known(row: SheetRow, decisions: Decisions) -> bool:
+    """Return whether the case has just this decision of this reviewer."""
+    mine = decisions.words(row.exhibit).get(row.reviewer)
+    return mine is not None and _same(row, mine)
+
+
+def _weigh(row: SheetRow, draft: Draft, decisions: Decisions, report: SheetReport, *, overrule: bool) -> Draft | None:
     """Return a decision to be written, if there is one, and count what becomes of the row."""
     words = decisions.words(row.exhibit)
     mine = words.pop(row.reviewer, None)
-    if (mine is not None and _same(row, mine)) or (mine is None and not words and row.decision == "open"):
+    if _is_known(row, decisions) or (mine is None and not words and row.decision == "open"):
         report.unchanged += 1
         return None
-    draft = Draft(intern(row.reviewer), intern(row.decision), (), intern(row.note), row.provision)
     against = [decision for decision in words.values() if differ(draft, decision)]
     if against and not overrule:
         report.add_conflict(

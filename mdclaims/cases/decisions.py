@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from io import FileIO
@@ -158,15 +158,41 @@ def differ(one: Decision | Draft, other: Decision | Draft) -> bool:
     return one.provision is not None and other.provision is not None and one.provision != other.provision
 
 
+def standing(history: Iterable[Decision]) -> dict[str, Decision]:
+    """Return of all that was decided about an exhibit the last word of each reviewer that stands.
+
+    A reviewer's `open` takes back what that reviewer decided, and with it what that overruled; one that overrules takes
+    back everybody's.
+    """
+    kept: list[Decision] = []
+    for decision in history:
+        if decision.decision != "open":
+            kept.append(decision)
+        else:
+            kept = [] if decision.overrules else [entry for entry in kept if entry.reviewer != decision.reviewer]
+    words: dict[str, Decision] = {}
+    for decision in kept:
+        if decision.overrules:
+            words.clear()
+        words[decision.reviewer] = decision
+    return words
+
+
 class Decisions:
     """The decisions of a case, as the log had them when it was last read.
 
     In memory it keeps some 500 bytes for a decision; what the exhibits say stays on the disk (`covers`).
 
-    Attributes
+    Parameters
     ----------
     path : Path
         The log, which need not be there.
+    watch : callable
+        Told each decision that is read, whoever wrote it.
+
+    Attributes
+    ----------
+    path : Path
     count : int
         How many lines it has.
     head : str
@@ -177,8 +203,9 @@ class Decisions:
         How many bytes follow that are no whole line.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watch: Callable[[Decision], object] = lambda _: None) -> None:
         self.path = path
+        self._watch = watch
         self.count = 0
         self.head = FIRST
         self.end = 0
@@ -187,8 +214,7 @@ class Decisions:
 
     def of(self, exhibit: str) -> Decision | None:
         """Return the last word on an exhibit that stands; None while it is open."""
-        standing = self.words(exhibit)
-        return max(standing.values(), key=lambda decision: decision.number, default=None)
+        return max(self.words(exhibit).values(), key=lambda decision: decision.number, default=None)
 
     def history(self, exhibit: str) -> tuple[Decision, ...]:
         """Return all that was decided about an exhibit, the oldest first."""
@@ -200,33 +226,17 @@ class Decisions:
         yield from self._by_exhibit
 
     def words(self, exhibit: str) -> dict[str, Decision]:
-        """Return the last word of each reviewer that stands.
-
-        A reviewer's `open` takes back what that reviewer decided, and with it what that overruled; one that overrules
-        takes back everybody's.
-        """
-        kept: list[Decision] = []
-        for decision in self.history(exhibit):
-            if decision.decision != "open":
-                kept.append(decision)
-            else:
-                mine = decision.reviewer
-                kept = [] if decision.overrules else [entry for entry in kept if entry.reviewer != mine]
-        standing: dict[str, Decision] = {}
-        for decision in kept:
-            if decision.overrules:
-                standing.clear()
-            standing[decision.reviewer] = decision
-        return standing
+        """Return the last word of each reviewer that stands, as `standing` has it."""
+        return standing(self.history(exhibit))
 
     def conflicts(self) -> dict[str, tuple[Decision, ...]]:
         """Return the exhibits on which the words of reviewers differ and none overrules the others."""
         found = {}
         for exhibit, history in self._by_exhibit.items():
             if isinstance(history, tuple):
-                standing = self.words(exhibit)
-                if any(differ(one, other) for one, other in combinations(standing.values(), 2)):
-                    found[exhibit] = tuple(standing.values())
+                words = tuple(self.words(exhibit).values())
+                if any(differ(one, other) for one, other in combinations(words, 2)):
+                    found[exhibit] = words
         return found
 
     def covers(self, decision: Decision) -> tuple[Covered, ...]:
@@ -306,6 +316,7 @@ class Decisions:
                 self._by_exhibit[exhibit] = decision
             else:
                 self._by_exhibit[exhibit] = (*(before if isinstance(before, tuple) else (before,)), decision)
+        self._watch(decision)
         return decision
 
 

@@ -9,7 +9,15 @@ import os
 import sys
 import traceback
 
-from mdclaims.cli import cases, check, decide, knowledge, overview, training  # noqa: F401  # in the order of the help
+from mdclaims.cli import (  # noqa: F401  # each adds its commands, in the order of the help
+    cases,
+    check,
+    decide,
+    knowledge,
+    overview,
+    serve,
+    training,
+)
 from mdclaims.cli.app import app
 from mdclaims.cli.output import talk
 from mdclaims.errors import ExitCode, MdclaimsError

@@ -1,4 +1,4 @@
-"""What the HTML files share: how templates are found, and the hashes by which a file allows its style and script."""
+"""What HTML files and the local server share: how templates are found, and hashes that allow a file its style and script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mdclaims.reports.controls import visible_controls
@@ -15,19 +15,20 @@ from mdclaims.reports.controls import visible_controls
 
 @cache
 def page_template(name: str) -> Template:
-    """Return a template of ``data/templates``.
+    """Return a template of ``data/templates``; it can include files of ``data/static``.
 
     Everything that is put into it is escaped, and what a browser would obey of it (control characters, changes of
     direction) is shown as U+FFFD.
     """
     environment = Environment(
-        loader=PackageLoader("mdclaims", "data/templates"),
+        loader=ChoiceLoader([PackageLoader("mdclaims", f"data/{folder}") for folder in ("templates", "static")]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
         finalize=_shown,
     )
+    environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template(name)
 
 
