@@ -588,7 +588,7 @@ def _left_out(ranking: Ranking, context: _Context, views: Sequence[_SiteView], f
         yield f"{ranking.grouping.hidden:,} distinct claims that the campaign hides: leave --campaign out"
     pages = sum(view.pages_left for view in views)
     if pages:
-        yield f"the text of {pages:,} pages with findings: `mdclaims serve --case {case}` shows it"
+        yield f"the text of {pages:,} pages with findings: mdclaims serve --case {case}"
     yield (
         "sentences that stand further than one from a finding; the page itself is a click away, and its record in the "
         "evidence of the case"

@@ -1,4 +1,4 @@
-"""What HTML files and the local server share: how templates are found, and hashes that allow a file its style and script."""
+"""What HTML files and the local server share: how templates are found, and how a file allows its style and script."""
 
 from __future__ import annotations
 
