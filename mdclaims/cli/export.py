@@ -1,0 +1,126 @@
+"""``export``: a case's findings for use elsewhere, today as a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdclaims.cli.app import app
+from mdclaims.cli.options import DebugOption, today
+from mdclaims.cli.output import MOST_TOLD, number_of, talk
+from mdclaims.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mdclaims.cases.letter import LetterResult
+
+
+@app.command("export")
+def export_command(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="The folder that screen wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="What to write; it must not exist.")],
+    letter: Annotated[
+        str | None,
+        typer.Option("--letter", metavar="SITE", help="A letter (.docx) with the upheld findings of this site."),
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option("--template", metavar="FILE.docx", help="--letter: your own letter with placeholders."),
+    ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="--letter: take open high findings too, and mark every page as a draft.")
+    ] = False,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone", metavar="NAME", help="--letter: local time, Europe/London say; else this machine's."
+        ),
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="--letter: its date, by default today.")
+    ] = None,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="HEX", help="--letter: the manifest's SHA-256 that screen printed."),
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--inputs", metavar="DIR", help="--letter: look here for files that were screened; can be repeated."
+        ),
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Export a case: a letter to one site.
+
+    Exit codes: 0 written, 1 exhibits did not hold and were left out, 2 wrong usage, 3 the case cannot be read.
+    """
+    chosen = _one_of({"--letter": letter is not None})
+    _only_with(
+        chosen,
+        {
+            "--template": ("--letter", template is not None),
+            "--draft": ("--letter", draft),
+            "--timezone": ("--letter", timezone is not None),
+            "--date": ("--letter", day is not None),
+            "--digest": ("--letter", digest is not None),
+            "--inputs": ("--letter", bool(inputs)),
+        },
+    )
+    if letter is not None:
+        try:
+            from mdclaims.cases.letter import LetterOptions, write_letter
+        except ImportError as error:
+            raise UsageError(
+                'letters need two extras; install them with: pip install "mdclaims[screen,word]"'
+            ) from error
+        options = LetterOptions(
+            site=letter,
+            template=template,
+            draft=draft,
+            timezone=timezone,
+            day=_day(day),
+            digest=digest,
+            folders=tuple(inputs or [Path()]),
+        )
+        result = write_letter(case, output, options)
+        _tell_letter(result, output)
+        raise typer.Exit(ExitCode.FINDINGS if result.left_out else ExitCode.OK)
+
+
+def _one_of(given: Mapping[str, bool]) -> str:
+    """Return which of the options that say what to export was given: just one may be."""
+    chosen = [name for name, is_given in given.items() if is_given]
+    if len(chosen) != 1:
+        said = f"not {' and '.join(chosen)} at once" if chosen else "to say what to write"
+        raise UsageError(f"export takes one of {', '.join(given)}, {said}; see mdclaims export --help")
+    return chosen[0]
+
+
+def _only_with(chosen: str, options: Mapping[str, tuple[str, bool]]) -> None:
+    """Refuse options that mean nothing for what is exported."""
+    for name, (belongs_to, is_given) in options.items():
+        if is_given and belongs_to != chosen:
+            raise UsageError(f"{name} goes with {belongs_to}, not with {chosen}")
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--date takes a day such as 2026-10-31, not {text!r}") from error
+
+
+def _tell_letter(result: LetterResult, output: Path) -> None:
+    """Write what was left out and what is to be done by hand, and last what was written."""
+    for line in [*result.left_out, *result.notes][:MOST_TOLD]:
+        talk(f"mdclaims: {line}")
+    told = len(result.left_out) + len(result.notes)
+    if told > MOST_TOLD:
+        talk(f"mdclaims: and {told - MOST_TOLD:,} more; Schedule 2 names what was left out")
+    talk(f"mdclaims: wrote {output}: {number_of(range(result.exhibits), 'exhibit')}")
