@@ -97,6 +97,9 @@ class PartCheck(Part):
     remarks : tuple of Remark
     untold : int
         How many more there were than are kept of one part.
+    exhibits : tuple of dict
+        The findings that held, each with the row of its page and its place in the evidence; only where pages were
+        chosen.
     """
 
     first: int = -1
@@ -105,6 +108,7 @@ class PartCheck(Part):
     offsets: int = 0
     remarks: tuple[Remark, ...] = ()
     untold: int = 0
+    exhibits: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,8 @@ class BeginCheck:
         What the manifest says.
     parts : tuple of str
         The names of all parts, in order.
+    pages : frozenset of str or None
+        Read only these pages again; None reads all that have findings.
     """
 
     case: Path
@@ -139,6 +145,7 @@ class BeginCheck:
     listed: tuple[ListedSite, ...]
     coverage: Mapping[str, Any]
     parts: tuple[str, ...]
+    pages: frozenset[str] | None = None
 
     def __call__(self) -> Work:
         """Return what checks a part, or the tables of the whole case where the task has no name."""
@@ -220,6 +227,7 @@ class _Tally:
     unchecked: int = 0
     remarks: list[Remark] = field(default_factory=list)
     untold: int = 0
+    exhibits: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, remark: Remark) -> None:
         if len(self.remarks) < _MOST_REMARKS:
@@ -279,6 +287,7 @@ class _Checker:
                 offsets=offsets,
                 remarks=tuple(tally.remarks),
                 untold=tally.untold,
+                exhibits=tuple(tally.exhibits),
             )
         )
         return True
@@ -345,7 +354,7 @@ class _Checker:
             offset = offsets.get(page)
             if offset is not None:
                 bases.add(offset - (row["evidence_offset"] or 0))
-            if findings:
+            if findings and (self._begin.pages is None or page in self._begin.pages):
                 place: Key = (1, tally.pages)
                 tell.reading(place, str(row["address"] or row["file"]))
                 self._check_page(row, offset, findings, sentences, failed.get(place), tally)
@@ -460,6 +469,8 @@ class _Checker:
                 tally.add(_remark(where, row, finding, [*wrong, *reasons]))
             else:
                 tally.held += 1
+                if self._begin.pages is not None:
+                    tally.exhibits.append({**row, **finding, "evidence_offset": offset})
 
     def _read(self, row: Mapping[str, Any], offset: int | None) -> _Reread:
         """Read the page of a row, from the evidence of the case or from its input."""

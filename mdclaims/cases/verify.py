@@ -54,6 +54,9 @@ class VerifyOptions:
         then ends a page that hangs or eats memory.
     limits : PageLimits
         What one page, or the tables of one part, may take.
+    pages : frozenset of str or None
+        Verify only what the exhibits of these pages rest on: manifest, journal, the tables that they stand in, their
+        records. Inputs and other records are left alone, whose hashes may take hours. None verifies the whole case.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class VerifyOptions:
     folders: tuple[Path, ...] = ()
     workers: int = 1
     limits: PageLimits = field(default_factory=PageLimits)
+    pages: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if self.digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.digest):
@@ -98,6 +102,9 @@ class VerifyResult:
         What else a reader should know.
     holds : bool
         False if anything does not.
+    exhibits : list of dict
+        The findings that held, each with the row of its page and its place in the evidence; only where pages were
+        chosen.
     """
 
     case: Path
@@ -113,6 +120,7 @@ class VerifyResult:
     untold: int = 0
     notes: list[str] = field(default_factory=list)
     holds: bool = True
+    exhibits: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, remark: Remark) -> None:
         """Take in a remark."""
@@ -160,9 +168,10 @@ def verify(
         if not result.digest_agrees:
             result.add_failure(MANIFEST, f"its SHA-256 is {manifest.sha256}, not the one given: it was changed")
     _check_journal(case, manifest, result)
-    _check_files(case, manifest, result)
+    _check_files(case, manifest, result, options.pages)
     sound = _check_strays(case, manifest, result)
-    _check_inputs(case, manifest, options, result)
+    if options.pages is None:
+        _check_inputs(case, manifest, options, result)
     same_reader = _check_versions(manifest, result)
     _check_exhibits(case, manifest, options, result, same_reader, sound, on_plan, on_part)
     return result
@@ -180,9 +189,18 @@ def _check_journal(case: Path, manifest: Manifest, result: VerifyResult) -> None
         result.add(Remark("unchecked", JOURNAL, reason))
 
 
-def _check_files(case: Path, manifest: Manifest, result: VerifyResult) -> None:
-    """Check the hash of every file, and that none is missing in the manifest."""
+def _parts(manifest: Manifest, pages: frozenset[str] | None) -> list[str]:
+    """Return the names of all parts, or of those in which the pages could stand: a page's name begins with its task."""
+    tasks = None if pages is None else {page.partition("-")[0] for page in pages}
+    return [f"{task:06d}-{number:04d}" for task, number in manifest.part_names() if tasks is None or str(task) in tasks]
+
+
+def _check_files(case: Path, manifest: Manifest, result: VerifyResult, pages: frozenset[str] | None) -> None:
+    """Check the hash of every file, and that none is missing in the manifest; for some pages of the files they need."""
+    chosen = set(WHOLE_FILES) | {f"{table}/{part}.parquet" for table in TABLES for part in _parts(manifest, pages)}
     for name, digest in manifest.files.items():
+        if pages is not None and name not in chosen:
+            continue
         reason = _wrong_file(case, name, digest)
         if reason is None:
             result.files += 1
@@ -303,7 +321,7 @@ def _check_exhibits(
     on_part: Callable[[int, int], None],
 ) -> None:
     """Read every part, and each page with findings again; what lies there as a link is not read."""
-    parts = [f"{task:06d}-{number:04d}" for task, number in manifest.part_names()]
+    parts = _parts(manifest, options.pages)
     readable = [part for part in parts if all(is_inside(case, f"{table}/{part}.parquet") for table in TABLES)]
     for part in sorted(set(parts) - set(readable)):
         result.add_failure(part, "its findings could not be checked: not all of its tables are there")
@@ -311,7 +329,7 @@ def _check_exhibits(
         result.add_failure(MANIFEST, "its counts and exhibits could not be checked: files are missing")
         return
     tasks = [Task(n, (case / f"pages/{part}.parquet").stat().st_size, name=part) for n, part in enumerate(readable)]
-    if sound and readable == parts:
+    if sound and readable == parts and options.pages is None:
         tasks.append(Task(len(tasks), 0))
     on_plan(sum(task.size for task in tasks))
     begin = BeginCheck(
@@ -324,6 +342,7 @@ def _check_exhibits(
         tuple(_listed(manifest)),
         manifest.content["coverage"],
         tuple(parts),
+        options.pages,
     )
     checks: dict[int, tuple[int, int, int]] = {}
 
@@ -336,6 +355,7 @@ def _check_exhibits(
             for remark in part.remarks:
                 result.add(remark)
             result.untold += part.untold
+            result.exhibits += part.exhibits
             result.holds = result.holds and not part.untold
             on_part(part.pages, tasks[part.task].size)
 
