@@ -287,20 +287,26 @@ def _check_inputs(case: Path, manifest: Manifest, options: VerifyOptions, result
 
 def _check_versions(manifest: Manifest, result: VerifyResult) -> bool:
     """Note other versions than those of the case; return whether pages are read by the same."""
-    here = {name: _version_here(name) for name in manifest.versions}
+    here = {name: version_here(name) for name in manifest.versions}
     others = [f"{name} {then}, here {here[name]}" for name, then in manifest.versions.items() if here[name] != then]
     model = manifest.content["versions"].get("model")
     then = str(model.get("sha256")) if isinstance(model, dict) else "none"
     if (now := folder_digest(shipped_model())) != then:
         others.append(f"model {then[:12]}, here {now[:12]} (verify needs none)")
-    same = all(here.get(name) is not None and here[name] == manifest.versions[name] for name in _READERS)
+    same = same_readers(manifest.versions, here)
     if others:
         place = "quotes are looked for at their place" if same else "quotes are looked for in the whole page"
         result.notes.append(f"screened by other versions, {place}: {'; '.join(others)}")
     return same
 
 
-def _version_here(name: str) -> str | None:
+def same_readers(versions: Mapping[str, str], others: Mapping[str, str | None]) -> bool:
+    """True if two sets of versions turn the bytes of a page into the same text and sentences."""
+    return all(others.get(name) is not None and others[name] == versions.get(name) for name in _READERS)
+
+
+def version_here(name: str) -> str | None:
+    """Return the version of a package, or of Python; None if it is not installed."""
     try:
         return platform.python_version() if name == "python" else version(name)
     except (PackageNotFoundError, ValueError):
