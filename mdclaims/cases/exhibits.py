@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +19,33 @@ _LONGEST_QUOTE = 200
 _END_WORDS = 6
 # What a browser does not find on the page, because it is not shown there as text.
 _NOT_SHOWN = frozenset({"title", "description", "structured", "alt"})
+
+
+def exhibit_id(address: str, fingerprint: str) -> str:
+    """Return the id of an exhibit: the same in a later screening as long as page and claim are.
+
+    It is the first 16 hex digits of the SHA-256 of address, line feed and fingerprint; the view `findings` makes the
+    same in SQL. Two captures of one address in a case share their exhibits' ids.
+
+    Parameters
+    ----------
+    address : str
+        Of the page; for a page that came as a file, `file_address`.
+    fingerprint : str
+
+    >>> exhibit_id("https://clinic.example/knee", "0011223344556677")
+    'aad0f1116189896e'
+    """
+    return hashlib.sha256(f"{address}\n{fingerprint}".encode()).hexdigest()[:16]
+
+
+def file_address(file: str) -> str:
+    """Return what stands for the address of a page that came as a file: its path below the input.
+
+    >>> file_address("capture-in-may/clinic.example/knee.html")
+    'clinic.example/knee.html'
+    """
+    return file.partition("/")[2] or file
 
 
 def sentence_rows(page: str, result: PageResult) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 CASE_VERSION = 1
 MANIFEST = "manifest.json"
 JOURNAL = "journal.jsonl"
+DECISIONS = "decisions.jsonl"
 VIEWS = "views.sql"
 EVIDENCE = "evidence.warc.gz"
 CAPTURES = "captures"
@@ -142,7 +144,9 @@ CREATE OR REPLACE VIEW pages AS
   LEFT JOIN read_parquet('offsets.parquet') AS e ON e.page = p.page;
 CREATE OR REPLACE VIEW findings AS
   SELECT p.site, p.asked, p.address, p.title, p.captured, p.status, p.sha256, p.file, p.member, p."offset", p.skip,
-    p.evidence_offset, f.*
+    p.evidence_offset,
+    left(sha256(coalesce(p.address, regexp_replace(p.file, '^[^/]+/', '')) || chr(10) || f.fingerprint), 16) AS exhibit,
+    f.*
   FROM read_parquet('findings/*.parquet') AS f JOIN pages AS p USING (page);
 CREATE OR REPLACE VIEW sentences AS SELECT * FROM read_parquet('sentences/*.parquet');
 CREATE OR REPLACE VIEW others AS SELECT * FROM read_parquet('others/*.parquet');
@@ -264,14 +268,14 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Force a folder's entries to the disk; Windows does not open folders."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
@@ -490,18 +494,23 @@ def _difference(old: Any, new: Mapping[str, Any]) -> str:
 def _lock(stream: BinaryIO, folder: Path) -> None:
     """Keep a second process from writing the same case; the lock ends with the process."""
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            # Far behind what is written, for a locked byte cannot be read.
-            stream.seek(2**40)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold(stream, wait=False)
     except OSError as error:
         raise CaseError(f"{folder} is being written by another process; wait for it, or name another folder") from error
+
+
+def hold(stream: BinaryIO | FileIO, *, wait: bool) -> None:
+    """Lock a file against other processes until it is closed; wait for another's lock, or raise OSError."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Far behind what is written, for a locked byte cannot be read. Waiting ends after ten seconds.
+        stream.seek(2**40)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 def connect(folder: Path) -> DuckDBPyConnection:
