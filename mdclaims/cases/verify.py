@@ -25,9 +25,10 @@ from mdclaims.cases.manifest import (
     is_inside,
     read_manifest,
 )
+from mdclaims.cases.measured import is_draw, read_measured
 from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark, find_input
 from mdclaims.cases.sites import ListedSite
-from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, TABLES, VIEWS, VIEWS_TEXT, Part, file_sha256
+from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, MEASURED, TABLES, VIEWS, VIEWS_TEXT, Part, file_sha256
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.model.persistence import folder_digest, shipped_model
 from mdclaims.reports.controls import one_line
@@ -169,6 +170,7 @@ def verify(
             result.add_failure(MANIFEST, f"its SHA-256 is {manifest.sha256}, not the one given: it was changed")
     _check_journal(case, manifest, result)
     _check_files(case, manifest, result, options.pages)
+    _check_measured(case, result)
     sound = _check_strays(case, manifest, result)
     if options.pages is None:
         _check_inputs(case, manifest, options, result)
@@ -187,6 +189,14 @@ def _check_journal(case: Path, manifest: Manifest, result: VerifyResult) -> None
     except ReadError as error:
         reason = f"{error}; settings, versions and times of the manifest have only the manifest's digest to hold them"
         result.add(Remark("unchecked", JOURNAL, reason))
+
+
+def _check_measured(case: Path, result: VerifyResult) -> None:
+    """Check that figures measured on the case follow from its judgements, and these belong to its sample."""
+    try:
+        read_measured(case)
+    except ReadError as error:
+        result.add_failure(MEASURED, str(error))
 
 
 def _parts(manifest: Manifest, pages: frozenset[str] | None) -> list[str]:
@@ -242,10 +252,10 @@ def _wrong_file(case: Path, name: str, digest: str) -> str | None:
 
 def _check_strays(case: Path, manifest: Manifest, result: VerifyResult) -> bool:
     """Tell what lies in the case and does not belong there; return whether its tables are just those it names."""
-    known = {*manifest.files, MANIFEST, JOURNAL, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
+    known = {*manifest.files, MANIFEST, JOURNAL, MEASURED, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
     sound = all(is_inside(case, name) for name in manifest.files if "/" in name)
     for name in _walk(case):
-        if name in known:
+        if name in known or is_draw(name):
             continue
         folder = name.partition("/")[0]
         if folder in TABLES and name.endswith(".parquet"):

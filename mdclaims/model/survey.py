@@ -2,8 +2,8 @@
 
 What the model found is known for every sentence of a case, so that the sample is weighted back to known counts
 (poststratification; Cochran, 1977, chapter 5A). A proportion's interval is Wilson's with the effective sample size
-of its weights (Kish, 1965) and the finite population correction; intervals of sums and ratios are put together from those of their
-parts (MOVER; Zou and Donner, 2008), which stay sensible where few claims, or none, were missed.
+of its weights (Kish, 1965) and the finite population correction; intervals of sums and ratios are put together from
+those of their parts (MOVER; Zou and Donner, 2008), which stay sensible where few claims, or none, were missed.
 """
 
 from __future__ import annotations
@@ -272,20 +272,19 @@ def estimate_lines(estimates: Sequence[LabelEstimate]) -> Iterator[str]:
     """Yield a table of estimates for the terminal."""
     heads = ("label", "found", "judged", "precision", "not found, judged", "claims missed", "sentences missed")
     widths = (16, 9, 8, 20, 19, 20, 0)
-    rows = [heads]
-    for row in estimates:
-        rows.append(
-            (
-                row.label,
-                f"{row.found:,}",
-                f"{row.judged:,}",
-                _told(row.precision, "{:.2f}"),
-                f"{row.others:,}",
-                _told(row.missed, "{:.2f}"),
-                _told(row.missed_sentences, "{:,.0f}"),
-            )
+    rows = [
+        (
+            row.label,
+            f"{row.found:,}",
+            f"{row.judged:,}",
+            _told(row.precision, "{:.2f}"),
+            f"{row.others:,}",
+            _told(row.missed, "{:.2f}"),
+            _told(row.missed_sentences, "{:,.0f}"),
         )
-    for cells in rows:
+        for row in estimates
+    ]
+    for cells in (heads, *rows):
         yield "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
