@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from mdclaims.cases.manifest import MOST_BYTES, is_inside
 from mdclaims.cases.store import MANIFEST, MEASURED, SAMPLES, file_sha256, write_file
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.labels import LABELS
-from mdclaims.model.agreement import Agreement, label_agreement
+from mdclaims.model.agreement import Agreement, pairwise
 from mdclaims.model.evaluation import rounded
 from mdclaims.model.survey import POOLED, Judged, LabelEstimate, Stratum, estimate, estimate_lines
 
@@ -197,16 +196,8 @@ class Measured:
         return estimate(self.draw.strata, rows, self.draw.labels)
 
     def agreements(self) -> Iterator[tuple[str, str, list[Agreement]]]:
-        """Yield the agreement of each two annotators over the sentences that both judged."""
-        for first, second in combinations(self.answers, 2):
-            one, other = self.answers[first], self.answers[second]
-            both = sorted(set(one) & set(other))
-            if both:
-                rows = [
-                    label_agreement(label, [label in one[n] for n in both], [label in other[n] for n in both])
-                    for label in self.draw.labels
-                ]
-                yield first, second, rows
+        """Return the agreement of each two annotators over the sentences that both judged."""
+        return pairwise(self.answers, self.draw.labels)
 
     def figures(self) -> dict[str, Any]:
         """Return everything that follows from draw and judgements, as JSON data."""
@@ -346,7 +337,9 @@ def read_measured(case: Path) -> Measured | None:
     try:
         follows = figures == json.loads(json.dumps(result.figures()))
     except (ArithmeticError, KeyError, ValueError) as error:
-        raise ReadError(f"{case / MEASURED}: its sample is none that mdclaims draws ({error}); measure again") from error
+        raise ReadError(
+            f"{case / MEASURED}: its sample is none that mdclaims draws ({error}); measure again"
+        ) from error
     if not follows:
         raise ReadError(f"{case / MEASURED}: its figures do not follow from its judgements; measure again")
     return result

@@ -147,11 +147,11 @@ class _Drawing:
 
     def _strata(self) -> list[Stratum]:
         """Make the tables that sentences are drawn from, and return what is in them."""
-        quoted = ", ".join(f"'{label}'" for label in self._labels)
-        self._connection.execute(  # noqa: S608 (labels are ours)
+        self._connection.execute(
             "CREATE TEMP TABLE found AS SELECT f.page, f.sentence, list(DISTINCT f.label) AS labels "
             "FROM findings AS f JOIN covered AS c ON c.page = f.page "
-            f"WHERE f.label IN ({quoted}) GROUP BY f.page, f.sentence"
+            "WHERE f.label IN (SELECT unnest(?::VARCHAR[])) GROUP BY f.page, f.sentence",
+            [list(self._labels)],
         )
         self._connection.execute(
             "CREATE TEMP TABLE kept AS SELECT DISTINCT s.page, s.sentence FROM sentences AS s "

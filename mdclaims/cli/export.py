@@ -1,16 +1,16 @@
-"""``export``: a case's findings for use elsewhere, today as a letter."""
+"""``export``: a case's sentences for use elsewhere: a letter, a blind sample, sentences for annotation tools."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mdclaims.cli.app import app
-from mdclaims.cli.options import DebugOption, today
+from mdclaims.cli.options import DebugOption, LabelFormat, LabelOrder, ModelOption, TrustOption, cores, today
 from mdclaims.cli.output import MOST_TOLD, number_of, talk
 from mdclaims.errors import ExitCode, UsageError
 
@@ -25,6 +25,15 @@ def export_command(
     letter: Annotated[
         str | None,
         typer.Option("--letter", metavar="SITE", help="A letter (.docx) with the upheld findings of this site."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", metavar="N", help="A blind sheet (.xlsx) of N random sentences, to measure the model."
+        ),
+    ] = None,
+    labels: Annotated[
+        LabelFormat | None, typer.Option("--labels", help="Sentences for this annotation tool, in its own format.")
     ] = None,
     template: Annotated[
         Path | None,
@@ -49,16 +58,35 @@ def export_command(
     inputs: Annotated[
         list[Path] | None,
         typer.Option(
-            "--inputs", metavar="DIR", help="--letter: look here for files that were screened; can be repeated."
+            "--inputs",
+            metavar="DIR",
+            help="Look here for what was screened, by default in this folder; can be repeated.",
         ),
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="--sample: another number draws another sample.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="--labels: how many sentences, by default 200.")
+    ] = None,
+    order: Annotated[
+        LabelOrder | None,
+        typer.Option("--order", help="--labels: those the model is least sure of (default), or least alike."),
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="--labels: put the findings in as suggestions; annotators lean to them.")
+    ] = False,
+    model: ModelOption = None,
+    trust_model: TrustOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Export a case: a letter to one site.
+    """Export a case: a letter to one site, a blind sample to measure it by, or sentences for annotators.
 
     Exit codes: 0 written, 1 exhibits did not hold and were left out, 2 wrong usage, 3 the case cannot be read.
     """
-    chosen = _one_of({"--letter": letter is not None})
+    if trust_model and model is None:
+        raise UsageError("--trust-model needs --model DIR; the shipped model needs no trust")
+    chosen = _one_of({"--letter": letter is not None, "--sample": sample is not None, "--labels": labels is not None})
     _only_with(
         chosen,
         {
@@ -67,9 +95,28 @@ def export_command(
             "--timezone": ("--letter", timezone is not None),
             "--date": ("--letter", day is not None),
             "--digest": ("--letter", digest is not None),
-            "--inputs": ("--letter", bool(inputs)),
+            "--seed": ("--sample", seed is not None),
+            "--limit": ("--labels", limit is not None),
+            "--order": ("--labels", order is not None),
+            "--suggest": ("--labels", suggest),
+            "--model": ("--labels", model is not None),
         },
     )
+    folders = tuple(inputs or [Path()])
+    if sample is not None:
+        _export_sample(case, output, sample, seed or 0, folders)
+    elif labels is not None:
+        _export_labels(
+            case,
+            output,
+            format=labels.value,
+            order=(order or LabelOrder.uncertain).value,
+            limit=200 if limit is None else limit,
+            suggest=suggest,
+            model=model,
+            trust_model=trust_model,
+            folders=folders,
+        )
     if letter is not None:
         try:
             from mdclaims.cases.letter import LetterOptions, write_letter
@@ -84,11 +131,39 @@ def export_command(
             timezone=timezone,
             day=_day(day),
             digest=digest,
-            folders=tuple(inputs or [Path()]),
+            folders=folders,
         )
         result = write_letter(case, output, options)
         _tell_letter(result, output)
         raise typer.Exit(ExitCode.FINDINGS if result.left_out else ExitCode.OK)
+
+
+def _export_sample(case: Path, output: Path, size: int, seed: int, folders: tuple[Path, ...]) -> None:
+    """Write a blind sample."""
+    try:
+        from mdclaims.cases.sample import SampleOptions, write_sample
+    except ImportError as error:
+        raise UsageError('samples need an extra; install it with: pip install "mdclaims[screen]"') from error
+    drawn = write_sample(case, output, SampleOptions(size, seed, folders, workers=cores()))
+    for line in drawn.notes():
+        talk(f"mdclaims: {line}")
+    found = sum(bool(row.found) for row in drawn.rows)
+    talk(
+        f"mdclaims: wrote {output}: {number_of(drawn.rows, 'sentence')}, {found:,} with findings, "
+        f"of {drawn.covered[1]:,} on {drawn.covered[0]:,} pages; fill it, then: mdclaims evaluate {output} --case {case}"
+    )
+
+
+def _export_labels(case: Path, output: Path, **how: Any) -> None:
+    """Write sentences for an annotation tool."""
+    try:
+        from mdclaims.cases.exchange import ExchangeOptions, export_labels
+    except ImportError as error:
+        raise UsageError('exporting a case needs an extra; install it with: pip install "mdclaims[screen]"') from error
+    result = export_labels(case, output, ExchangeOptions(**how, workers=cores()))
+    for page, reason in list(result.unread.items())[:MOST_TOLD]:
+        talk(f"mdclaims: page {page} was passed over: {reason}")
+    talk(f"mdclaims: wrote {output}: {number_of(range(result.items), 'sentence')}")
 
 
 def _one_of(given: Mapping[str, bool]) -> str:

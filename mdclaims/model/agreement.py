@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
 from mdclaims.model.corpus import CorpusDocument
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,33 @@ def label_agreement(label: str, first: Sequence[bool], second: Sequence[bool]) -
     expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
     kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
     return Agreement(label, len(one), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa)
+
+
+def pairwise(
+    judged: Mapping[str, Mapping[K, Sequence[str]]], labels: Sequence[str]
+) -> Iterator[tuple[str, str, list[Agreement]]]:
+    """Yield the agreement of each two annotators over the sentences that both judged.
+
+    Parameters
+    ----------
+    judged : mapping of str to mapping
+        For each annotator the labels of each sentence, whatever names it.
+    labels : sequence of str
+
+    Yields
+    ------
+    (str, str, list of Agreement)
+        The annotators, and one entry for each label; nothing for two who judged no sentence in common.
+    """
+    for first, second in combinations(judged, 2):
+        one, other = judged[first], judged[second]
+        both = [key for key in one if key in other]
+        if both:
+            yield (
+                first,
+                second,
+                [
+                    label_agreement(label, [label in one[key] for key in both], [label in other[key] for key in both])
+                    for label in labels
+                ],
+            )
