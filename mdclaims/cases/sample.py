@@ -180,7 +180,7 @@ class _Drawing:
         )
 
     def _found_counts(self, where: str) -> dict[str, int]:
-        columns = ", ".join(f"count_if(list_contains(labels, '{label}'))" for label in self._labels)
+        columns = ", ".join(f"coalesce(count_if(list_contains(labels, '{label}')), 0)" for label in self._labels)
         row = self._connection.execute(f"SELECT {columns} FROM found WHERE {where}").fetchone()  # noqa: S608
         return {label: int(count) for label, count in zip(self._labels, row or (), strict=True)}
 

@@ -150,7 +150,8 @@ def _export_sample(case: Path, output: Path, size: int, seed: int, folders: tupl
     found = sum(bool(row.found) for row in drawn.rows)
     talk(
         f"mdclaims: wrote {output}: {number_of(drawn.rows, 'sentence')}, {found:,} with findings, "
-        f"of {drawn.covered[1]:,} on {drawn.covered[0]:,} pages; fill it, then: mdclaims evaluate {output} --case {case}"
+        f"of {drawn.covered[1]:,} on {drawn.covered[0]:,} pages; fill it, then: "
+        f"mdclaims evaluate {output} --case {case}"
     )
 
 
