@@ -304,6 +304,14 @@ def read_decisions(case: Path) -> Decisions:
     return decisions
 
 
+def torn_line(decisions: Decisions) -> str:
+    """Say that the last line was cut."""
+    return (
+        f"its last {decisions.torn:,} bytes are a line that was cut while it was written; it was confirmed to nobody, "
+        "counts for nothing, and the next decision takes its place"
+    )
+
+
 def append(case: Path, drafts: Sequence[Draft], seen: Decisions | None = None) -> list[Decision]:
     """Write decisions into the log of a case; when this returns they are on the disk.
 
@@ -345,12 +353,12 @@ def append(case: Path, drafts: Sequence[Draft], seen: Decisions | None = None) -
             except OSError:
                 stream.truncate(known.end)
                 raise
-        sync_folder(case)
+            sync_folder(case)
+            return known.refresh()
     except OSError as error:
         raise CaseError(
             f"{known.path} cannot be written ({error.strerror or error}); make room or mend it, and decide again"
         ) from error
-    return known.refresh()
 
 
 def _log(path: Path) -> FileIO:
