@@ -240,17 +240,92 @@ class _Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reread:
-    """A page that was read again."""
+class Reread:
+    """A page that was read again.
+
+    Attributes
+    ----------
+    page : Page
+    sentences : sequence of Sentence
+    wrong : tuple of str
+        In what the record is not the one that the case describes.
+    """
 
     page: Page
     sentences: Sequence[Sentence]
     wrong: tuple[str, ...]
-    """In what the record is not the one that the case describes."""
 
 
-class _UncheckableError(Exception):
+class UncheckableError(Exception):
     """Nothing is there to check against; the message is the reason."""
+
+
+class PageReader:
+    """Reads pages of a case again, from its evidence or from its inputs.
+
+    Parameters
+    ----------
+    begin : BeginCheck
+    """
+
+    def __init__(self, begin: BeginCheck) -> None:
+        self._begin = begin
+        self._nlp = shared_pipeline()
+
+    def read(self, row: Mapping[str, Any], offset: int | None) -> Reread:
+        """Read the page of a row.
+
+        Parameters
+        ----------
+        row : mapping
+            Of the table of pages.
+        offset : int or None
+            Where its record begins in the evidence of the case; None looks for the input.
+
+        Raises
+        ------
+        UncheckableError
+            If its bytes are not at hand.
+        ReadError
+            If they are no page any more.
+        """
+        begin, name = self._begin, str(row["file"])
+        if row["offset"] is None:
+            page = self._read_file(name)
+            wrong = _differences(row, {"kind": format_of(Path(name)), "sha256": page.sha256})
+        else:
+            if offset is not None:
+                if not is_inside(begin.case, EVIDENCE):
+                    raise ReadError("is not in the case any more")
+                place = Place(begin.case / EVIDENCE, None, offset)
+            elif begin.evidence:
+                raise ReadError("no evidence: the list of offsets does not name the page, though evidence was kept")
+            else:
+                place = Place(self._input(name), row["member"], row["offset"], row["skip"] or 0)
+            capture = read_capture(place, limits=begin.limits)
+            page = page_of(capture, limits=begin.limits)
+            wrong = [*_differences(row, _described(capture)), *_wrong_block(place)]
+        if begin.same_reader:
+            unread = {"images_without_text": page.unread.images, "videos": page.unread.videos}
+            directives = [directive.text for directive in page.directives]
+            unread |= {"frames": page.unread.frames}
+            wrong += _differences(row, {"title": page.title, "directives": directives, **unread})
+        return Reread(page, split_page(page, self._nlp), tuple(wrong))
+
+    def _read_file(self, name: str) -> Page:
+        if format_of(Path(name)) is None:
+            raise ReadError("is no file that screen reads; its suffix is unknown")
+        return read_page(self._input(name), limits=self._begin.limits)
+
+    def _input(self, name: str) -> Path:
+        """Return where an input is."""
+        if name not in self._begin.names:
+            raise ReadError("is no input of the case; not read")
+        path = find_input(self._begin.case, self._begin.folders, name)
+        if path is None:
+            kept = "no evidence was kept" if is_archive(Path(name)) else "a file's evidence is the file"
+            raise UncheckableError(f"{kept}, and the input is not there; name its folder with --inputs")
+        return path
 
 
 class _Checker:
@@ -258,7 +333,7 @@ class _Checker:
 
     def __init__(self, begin: BeginCheck) -> None:
         self._begin = begin
-        self._nlp = shared_pipeline()
+        self._reader = PageReader(begin)
 
     def work(self, task: Task, progress: Progress, tell: Tell) -> bool:
         """Check a part, or the tables of the whole case."""
@@ -448,8 +523,8 @@ class _Checker:
         try:
             if culprit is not None:
                 raise ReadError(f"could not be read: {culprit.reason}")
-            reread = self._read(row, offset)
-        except _UncheckableError as error:
+            reread = self._reader.read(row, offset)
+        except UncheckableError as error:
             tally.unchecked += len(findings)
             told = Remark("unchecked", where, str(error), row["page"], address=_address(row), findings=len(findings))
             tally.add(told)
@@ -472,49 +547,9 @@ class _Checker:
                 if self._begin.pages is not None:
                     tally.exhibits.append({**row, **finding, "evidence_offset": offset})
 
-    def _read(self, row: Mapping[str, Any], offset: int | None) -> _Reread:
-        """Read the page of a row, from the evidence of the case or from its input."""
-        begin, name = self._begin, str(row["file"])
-        if row["offset"] is None:
-            page = self._read_file(name)
-            wrong = _differences(row, {"kind": format_of(Path(name)), "sha256": page.sha256})
-        else:
-            if offset is not None:
-                if not is_inside(begin.case, EVIDENCE):
-                    raise ReadError("is not in the case any more")
-                place = Place(begin.case / EVIDENCE, None, offset)
-            elif begin.evidence:
-                raise ReadError("no evidence: the list of offsets does not name the page, though evidence was kept")
-            else:
-                place = Place(self._input(name), row["member"], row["offset"], row["skip"] or 0)
-            capture = read_capture(place, limits=begin.limits)
-            page = page_of(capture, limits=begin.limits)
-            wrong = [*_differences(row, _described(capture)), *_wrong_block(place)]
-        if begin.same_reader:
-            unread = {"images_without_text": page.unread.images, "videos": page.unread.videos}
-            directives = [directive.text for directive in page.directives]
-            unread |= {"frames": page.unread.frames}
-            wrong += _differences(row, {"title": page.title, "directives": directives, **unread})
-        return _Reread(page, split_page(page, self._nlp), tuple(wrong))
-
-    def _read_file(self, name: str) -> Page:
-        if format_of(Path(name)) is None:
-            raise ReadError("is no file that screen reads; its suffix is unknown")
-        return read_page(self._input(name), limits=self._begin.limits)
-
-    def _input(self, name: str) -> Path:
-        """Return where an input is."""
-        if name not in self._begin.names:
-            raise ReadError("is no input of the case; not read")
-        path = find_input(self._begin.case, self._begin.folders, name)
-        if path is None:
-            kept = "no evidence was kept" if is_archive(Path(name)) else "a file's evidence is the file"
-            raise _UncheckableError(f"{kept}, and the input is not there; name its folder with --inputs")
-        return path
-
     # --- what is quoted -------------------------------------------------------------------------------------------
 
-    def _wrong_sentences(self, rows: Sequence[Mapping[str, Any]], reread: _Reread) -> list[str]:
+    def _wrong_sentences(self, rows: Sequence[Mapping[str, Any]], reread: Reread) -> list[str]:
         """Say which kept sentences are not those of the page."""
         if not self._begin.same_reader:
             return []
@@ -527,7 +562,7 @@ class _Checker:
         return wrong
 
     def _wrong_findings(
-        self, row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], reread: _Reread
+        self, row: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], reread: Reread
     ) -> Iterator[list[str]]:
         """Yield for each finding in what it is not the page's."""
         marks = _marks(findings, reread.sentences)

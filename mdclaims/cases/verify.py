@@ -26,6 +26,7 @@ from mdclaims.cases.manifest import (
     is_inside,
     read_manifest,
 )
+from mdclaims.cases.measured import is_draw, read_measured
 from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark, find_input
 from mdclaims.cases.sites import ListedSite
 from mdclaims.cases.store import (
@@ -33,6 +34,7 @@ from mdclaims.cases.store import (
     DECISIONS,
     JOURNAL,
     MANIFEST,
+    MEASURED,
     TABLES,
     VIEWS,
     VIEWS_TEXT,
@@ -188,6 +190,7 @@ def verify(
     _check_journal(case, manifest, result)
     _check_files(case, manifest, result, options.pages)
     _check_decisions(case, result)
+    _check_measured(case, result)
     sound = _check_strays(case, manifest, result)
     if options.pages is None:
         _check_inputs(case, manifest, options, result)
@@ -219,6 +222,14 @@ def _check_decisions(case: Path, result: VerifyResult) -> None:
     result.decisions_head = decisions.head if decisions.count else None
     if decisions.torn:
         result.add(Remark("unchecked", DECISIONS, torn_line(decisions)))
+
+
+def _check_measured(case: Path, result: VerifyResult) -> None:
+    """Check that figures measured on the case follow from its judgements, and these belong to its sample."""
+    try:
+        read_measured(case)
+    except ReadError as error:
+        result.add_failure(MEASURED, str(error))
 
 
 def _parts(manifest: Manifest, pages: frozenset[str] | None) -> list[str]:
@@ -274,10 +285,11 @@ def _wrong_file(case: Path, name: str, digest: str) -> str | None:
 
 def _check_strays(case: Path, manifest: Manifest, result: VerifyResult) -> bool:
     """Tell what lies in the case and does not belong there; return whether its tables are just those it names."""
-    known = {*manifest.files, MANIFEST, JOURNAL, DECISIONS, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
+    own = {MANIFEST, JOURNAL, DECISIONS, MEASURED}
+    known = {*manifest.files, *own, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
     sound = all(is_inside(case, name) for name in manifest.files if "/" in name)
     for name in _walk(case):
-        if name in known:
+        if name in known or is_draw(name):
             continue
         folder = name.partition("/")[0]
         if folder in TABLES and name.endswith(".parquet"):
@@ -319,20 +331,26 @@ def _check_inputs(case: Path, manifest: Manifest, options: VerifyOptions, result
 
 def _check_versions(manifest: Manifest, result: VerifyResult) -> bool:
     """Note other versions than those of the case; return whether pages are read by the same."""
-    here = {name: _version_here(name) for name in manifest.versions}
+    here = {name: version_here(name) for name in manifest.versions}
     others = [f"{name} {then}, here {here[name]}" for name, then in manifest.versions.items() if here[name] != then]
     model = manifest.content["versions"].get("model")
     then = str(model.get("sha256")) if isinstance(model, dict) else "none"
     if (now := folder_digest(shipped_model())) != then:
         others.append(f"model {then[:12]}, here {now[:12]} (verify needs none)")
-    same = all(here.get(name) is not None and here[name] == manifest.versions[name] for name in _READERS)
+    same = same_readers(manifest.versions, here)
     if others:
         place = "quotes are looked for at their place" if same else "quotes are looked for in the whole page"
         result.notes.append(f"screened by other versions, {place}: {'; '.join(others)}")
     return same
 
 
-def _version_here(name: str) -> str | None:
+def same_readers(versions: Mapping[str, str], others: Mapping[str, str | None]) -> bool:
+    """True if two sets of versions turn the bytes of a page into the same text and sentences."""
+    return all(others.get(name) is not None and others[name] == versions.get(name) for name in _READERS)
+
+
+def version_here(name: str) -> str | None:
+    """Return the version of a package, or of Python; None if it is not installed."""
     try:
         return platform.python_version() if name == "python" else version(name)
     except (PackageNotFoundError, ValueError):

@@ -57,12 +57,22 @@ def agreement(documents: Sequence[CorpusDocument], first: str, second: str) -> l
         raise CorpusError(
             f"no sentence is annotated by both {first!r} and {second!r}; annotators found: {', '.join(names) or 'none'}"
         )
-    result = []
-    for label in LABELS:
-        one = np.array([label in row[0] for row in rows])
-        two = np.array([label in row[1] for row in rows])
-        observed = float((one == two).mean())
-        expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
-        kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
-        result.append(Agreement(label, len(rows), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa))
-    return result
+    return [
+        label_agreement(label, [label in one for one, _ in rows], [label in two for _, two in rows]) for label in LABELS
+    ]
+
+
+def label_agreement(label: str, first: Sequence[bool], second: Sequence[bool]) -> Agreement:
+    """Return the agreement of two annotators on one label.
+
+    Parameters
+    ----------
+    label : str
+    first, second : sequence of bool
+        Whether each gave it to each of the same sentences; not empty.
+    """
+    one, two = np.array(first, dtype=bool), np.array(second, dtype=bool)
+    observed = float((one == two).mean())
+    expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
+    kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+    return Agreement(label, len(one), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa)
