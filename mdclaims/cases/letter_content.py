@@ -19,6 +19,7 @@ from mdclaims.cases.decisions import Decision, Decisions, read_decisions
 from mdclaims.cases.engine import PageLimits
 from mdclaims.cases.exhibits import exhibit_id, file_address
 from mdclaims.cases.manifest import Manifest
+from mdclaims.cases.measured import Measured, read_measured
 from mdclaims.cases.store import DECISIONS, EVIDENCE, MANIFEST
 from mdclaims.cases.verify import VerifyOptions, verify
 from mdclaims.errors import ExitCode, MdclaimsError, UsageError
@@ -220,6 +221,8 @@ class Letter:
     reading : Reading
     accuracy : Accuracy or None
         None if the case was screened with another model than the shipped one.
+    measured : Measured or None
+        What a blind sample of this case gave, if one was judged.
     reviewers : sequence of (str, int, datetime, datetime)
         Name, number of exhibits, first and last decision.
     """
@@ -235,6 +238,7 @@ class Letter:
     hashes: Mapping[str, str]
     reading: Reading
     accuracy: Accuracy | None
+    measured: Measured | None
     reviewers: Sequence[tuple[str, int, datetime, datetime]]
 
 
@@ -292,6 +296,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
         hashes=_hashes(opened.manifest, decisions, exhibits),
         reading=reading,
         accuracy=_accuracy(opened.manifest),
+        measured=read_measured(case),
         reviewers=_reviewers(exhibits),
     )
     return letter, list(_notes(exhibits, chosen, options))
@@ -554,7 +559,10 @@ def visited(time: datetime | None, zone: tzinfo | None) -> str:
     if time is None:
         return "not known: the page came as a file"
     universal = time.astimezone(UTC)
-    local = universal.astimezone(zone)
+    try:
+        local = universal.astimezone(zone)
+    except OverflowError:  # an archive can say that it is of the year 1 or 9999
+        return f"{universal:%Y-%m-%d %H:%M:%S} UTC"
     name = f"{zone}, " if zone is not None else ""
     offset = f"{local:%z}"
     return (

@@ -10,6 +10,7 @@ nothing else.
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +31,12 @@ from docx.shared import Cm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 from lxml import etree
 
-from mdclaims.cases.letter_content import Letter, LetterExhibit, Place, visited
+from mdclaims.cases.letter_content import Accuracy, Letter, LetterExhibit, Place, visited
+from mdclaims.cases.measured import Measured
 from mdclaims.config import Settings
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.rules import Rule
+from mdclaims.labels import label_info
 from mdclaims.reading.unpacking import unpack
 from mdclaims.reports.controls import visible_controls
 from mdclaims.reports.report import HIDDEN_WORDS, KIND_WORDS, REGION_WORDS
@@ -614,7 +617,8 @@ def _write_method(writer: _Writer, letter: Letter) -> None:
         ("Reviewers", "\n".join(_reviewer(*entry) for entry in letter.reviewers) or "none"),
     ]
     writer.table((22, 78), [(_label(name), _said(text)) for name, text in rows], head=False)
-    _write_accuracy(writer, letter)
+    _write_accuracy(writer, letter.accuracy)
+    _write_measured(writer, letter.measured)
 
 
 def _reviewer(name: str, exhibits: int, first: datetime, last: datetime) -> str:
@@ -622,9 +626,8 @@ def _reviewer(name: str, exhibits: int, first: datetime, last: datetime) -> str:
     return f"{name}: {_number(exhibits, 'exhibit')}, decided {span} UTC"
 
 
-def _write_accuracy(writer: _Writer, letter: Letter) -> None:
+def _write_accuracy(writer: _Writer, found: Accuracy | None) -> None:
     writer.paragraph("Exhibit Heading", "Measured accuracy", keep=True)
-    found = letter.accuracy
     if found is None:
         writer.paragraph(
             "Exhibit Text", "Not known here: the case was read with another model than this program's own."
@@ -646,7 +649,38 @@ def _write_accuracy(writer: _Writer, letter: Letter) -> None:
     _write_listing(writer, (34, 22, 22, 22), head, rows)
 
 
+def _write_measured(writer: _Writer, measured: Measured | None) -> None:
+    """Tell what a blind sample of the case gave."""
+    if measured is None:
+        return
+    names = {name: label.display for name, label in label_info().items()}
+    pages, sentences = measured.draw.covered
+    writer.paragraph("Exhibit Heading", "Measured on the pages of this case", keep=True)
+    writer.paragraph(
+        "Exhibit Text",
+        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all websites "
+        f"in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
+        f"{_number(len(measured.answers), 'person').replace('persons', 'people')}. Intervals: 95 %.",
+        keep=True,
+    )
+    head = ("Kind of statement", "Marked in the case", "Of those marked, right", "Of those there, not marked")
+    rows = [
+        (
+            names.get(row.label, row.label),
+            f"{row.found:,}",
+            _percent([row.precision.value, row.precision.low, row.precision.high]),
+            _percent([row.missed.value, row.missed.low, row.missed.high]),
+        )
+        for row in measured.estimates()
+    ]
+    _write_listing(writer, (34, 22, 22, 22), head, rows)
+    for note in measured.notes():
+        writer.paragraph("Exhibit Text", note)
+
+
 def _percent(figure: Sequence[float]) -> str:
+    if math.isnan(figure[0]):
+        return "no sentence"
     value, *ends = (f"{100 * share:.0f}" for share in figure)
     return f"{value} % ({' to '.join(ends)})" if ends else f"{value} %"
 
