@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from mdclaims.cases.manifest import Manifest, is_inside, read_manifest
 from mdclaims.cases.store import TABLES, CaseError, connect
 from mdclaims.errors import ReadError
+from mdclaims.findings.findings import fold
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,7 +31,7 @@ class OpenCase:
     manifest : Manifest
     connection : DuckDBPyConnection
         With the views `pages`, `findings` (with the column `exhibit`), `sentences`, `others` and `sites`. Threads take
-        a `cursor()` of it each.
+        a `cursor()` of it each. `folded(text)` gives the form in which texts are compared.
     """
 
     folder: Path
@@ -63,6 +64,8 @@ def open_case(folder: Path) -> OpenCase:
     CaseError
         If its path holds what means any name to DuckDB.
     """
+    import duckdb
+
     if not folder.is_dir():
         raise ReadError(f"{folder} is no folder; name the one that mdclaims screen wrote")
     if set("*?[") & set(str(folder.absolute())):
@@ -73,6 +76,14 @@ def open_case(folder: Path) -> OpenCase:
     connection = connect(folder)
     connection.execute(f"SET memory_limit = '{_MEMORY}'")
     connection.execute("SET temp_directory = '" + spill.as_posix().replace("'", "''") + "'")
+    connection.create_function("folded", fold, ["VARCHAR"], "VARCHAR")
+    try:
+        for view in ("findings", "sentences", "others", "sites"):
+            connection.execute(f"SELECT * FROM {view} LIMIT 0")  # noqa: S608 (ours alone)
+    except duckdb.Error as error:
+        connection.close()
+        reason = str(error).splitlines()[0]
+        raise ReadError(f"the tables of {folder} cannot be read ({reason}); mdclaims verify says more") from error
     return OpenCase(folder, manifest, connection, spill)
 
 

@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from io import FileIO
+from itertools import combinations
 from pathlib import Path
 from sys import intern
 from typing import Any, BinaryIO
@@ -149,6 +150,13 @@ class Decision:
     size: int
 
 
+def differ(one: Decision | Draft, other: Decision | Draft) -> bool:
+    """Return whether two reviewers do not agree: other decisions, or other provisions."""
+    if one.decision != other.decision:
+        return True
+    return one.provision is not None and other.provision is not None and one.provision != other.provision
+
+
 class Decisions:
     """The decisions of a case, as the log had them when it was last read.
 
@@ -177,9 +185,9 @@ class Decisions:
         self._by_exhibit: dict[str, Decision | tuple[Decision, ...]] = {}
 
     def of(self, exhibit: str) -> Decision | None:
-        """Return the last word on an exhibit; None while it is open, also where a decision was taken back."""
-        history = self.history(exhibit)
-        return history[-1] if history and history[-1].decision != "open" else None
+        """Return the last word on an exhibit that stands; None while it is open."""
+        standing = self.words(exhibit)
+        return max(standing.values(), key=lambda decision: decision.number, default=None)
 
     def history(self, exhibit: str) -> tuple[Decision, ...]:
         """Return all that was decided about an exhibit, the oldest first."""
@@ -191,14 +199,23 @@ class Decisions:
         yield from self._by_exhibit
 
     def words(self, exhibit: str) -> dict[str, Decision]:
-        """Return the last word of each reviewer that stands: not taken back, and not overruled since."""
-        standing: dict[str, Decision] = {}
+        """Return the last word of each reviewer that stands.
+
+        A reviewer's `open` takes back what that reviewer decided, and with it what that overruled; one that overrules
+        takes back everybody's.
+        """
+        kept: list[Decision] = []
         for decision in self.history(exhibit):
+            if decision.decision != "open":
+                kept.append(decision)
+            else:
+                mine = decision.reviewer
+                kept = [] if decision.overrules else [entry for entry in kept if entry.reviewer != mine]
+        standing: dict[str, Decision] = {}
+        for decision in kept:
             if decision.overrules:
                 standing.clear()
-            standing.pop(decision.reviewer, None)
-            if decision.decision != "open":
-                standing[decision.reviewer] = decision
+            standing[decision.reviewer] = decision
         return standing
 
     def conflicts(self) -> dict[str, tuple[Decision, ...]]:
@@ -207,7 +224,7 @@ class Decisions:
         for exhibit, history in self._by_exhibit.items():
             if isinstance(history, tuple):
                 standing = self.words(exhibit)
-                if len({decision.decision for decision in standing.values()}) > 1:
+                if any(differ(one, other) for one, other in combinations(standing.values(), 2)):
                     found[exhibit] = tuple(standing.values())
         return found
 
@@ -304,13 +321,22 @@ def read_decisions(case: Path) -> Decisions:
     return decisions
 
 
-def append(case: Path, drafts: Sequence[Draft], seen: Decisions | None = None) -> list[Decision]:
+def torn_line(decisions: Decisions) -> str:
+    """Say that the last line was cut."""
+    return (
+        f"its last {decisions.torn:,} bytes are a line that was cut while it was written; it was confirmed to nobody, "
+        "counts for nothing, and the next decision takes its place"
+    )
+
+
+def append(case: Path, drafts: Iterable[Draft], seen: Decisions | None = None) -> list[Decision]:
     """Write decisions into the log of a case; when this returns they are on the disk.
 
     Parameters
     ----------
     case : Path
-    drafts : sequence of Draft
+    drafts : iterable of Draft
+        Read while it is written; the log is as it was if that fails.
     seen : Decisions or None
         What the reviewer had seen; it is brought up to date. None reads the log.
 
@@ -328,29 +354,24 @@ def append(case: Path, drafts: Sequence[Draft], seen: Decisions | None = None) -
     UsageError
         If a decision is none that can be written.
     """
-    for draft in drafts:
-        check_draft(draft)
-    if not drafts:
-        return []
     known = Decisions(case / DECISIONS) if seen is None else seen
     try:
         with _log(known.path) as stream:
             hold(stream, wait=True)
             added = known.refresh()
-            if seen is not None:
-                _check_unseen(added, drafts)
+            others = {} if seen is None else {exhibit: entry for entry in added for exhibit in entry.exhibits}
             stream.truncate(known.end)
             try:
-                _write(stream, drafts, known.head)
-            except OSError:
+                _write(stream, drafts, known.head, others)
+            except BaseException:
                 stream.truncate(known.end)
                 raise
-        sync_folder(case)
+            sync_folder(case)
+            return known.refresh()
     except OSError as error:
         raise CaseError(
             f"{known.path} cannot be written ({error.strerror or error}); make room or mend it, and decide again"
         ) from error
-    return known.refresh()
 
 
 def _log(path: Path) -> FileIO:
@@ -362,10 +383,12 @@ def _log(path: Path) -> FileIO:
     return FileIO(os.open(path, flags, 0o666), "r+")
 
 
-def _write(stream: FileIO, drafts: Sequence[Draft], head: str) -> None:
+def _write(stream: FileIO, drafts: Iterable[Draft], head: str, others: Mapping[str, Decision]) -> None:
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     block = bytearray()
     for draft in drafts:
+        check_draft(draft)
+        _check_unseen(draft, others)
         line = _line(draft, time, head)
         head = hashlib.sha256(line).hexdigest()
         block += line + b"\n"
@@ -382,17 +405,15 @@ def _write_whole(stream: FileIO, data: bytes | bytearray) -> None:
         left = left[stream.write(left) :]
 
 
-def _check_unseen(added: Sequence[Decision], drafts: Sequence[Draft]) -> None:
-    """Refuse decisions about what another reviewer decided in the meantime."""
-    others: dict[str, Decision] = {exhibit: decision for decision in added for exhibit in decision.exhibits}
-    for draft in drafts:
-        for covered in draft.covers:
-            other = others.get(covered.exhibit)
-            if other is not None and other.reviewer != draft.reviewer:
-                raise CaseError(
-                    f"exhibit {covered.exhibit} was {said(other.decision)} by {other.reviewer} in the meantime; "
-                    "nothing was written: look at it and decide again"
-                )
+def _check_unseen(draft: Draft, others: Mapping[str, Decision]) -> None:
+    """Refuse a decision about what another reviewer decided in the meantime."""
+    for covered in draft.covers:
+        other = others.get(covered.exhibit)
+        if other is not None and other.reviewer != draft.reviewer:
+            raise CaseError(
+                f"exhibit {covered.exhibit} was {said(other.decision)} by {other.reviewer} in the meantime; "
+                "nothing was written: look at it and decide again"
+            )
 
 
 def said(decision: str) -> str:

@@ -13,11 +13,13 @@ from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+from mdclaims.cases.campaign import STIGMA, Campaign
 from mdclaims.cases.casefile import OpenCase, open_case
 from mdclaims.cases.decisions import Decision, Decisions, read_decisions
 from mdclaims.cases.engine import PageLimits
 from mdclaims.cases.exhibits import exhibit_id, file_address
 from mdclaims.cases.manifest import Manifest
+from mdclaims.cases.measured import Measured, read_measured
 from mdclaims.cases.store import DECISIONS, EVIDENCE, MANIFEST
 from mdclaims.cases.verify import VerifyOptions, verify
 from mdclaims.errors import ExitCode, MdclaimsError, UsageError
@@ -29,8 +31,6 @@ from mdclaims.reports.controls import one_line
 
 UPHELD = "upheld"
 NO_ADDRESSEE = "[Name and address of the addressee]"
-# About people and not about a treatment: such findings are for a letter only if somebody means them.
-_NOT_FOR_LETTERS = "stigma_framing"
 _MOST_LISTED = 200
 """Pages that Schedule 2 lists of a kind; the others are counted."""
 _MOST_NAMED = 5
@@ -62,6 +62,8 @@ class LetterOptions:
         The manifest's SHA-256 as `screen` printed it.
     folders : tuple of Path
         Where to look for inputs that are evidence themselves.
+    campaign : Campaign or None
+        Findings about wording on people are for a letter only if a campaign asks for them.
     """
 
     site: str
@@ -71,27 +73,33 @@ class LetterOptions:
     timezone: str | None = None
     digest: str | None = None
     folders: tuple[Path, ...] = ()
+    campaign: Campaign | None = None
+
+    @property
+    def takes_stigma(self) -> bool:
+        """Whether findings about wording on people are for the letter."""
+        return self.campaign is not None and self.campaign.asks_for_stigma
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page that carries a claim, as it was verified.
+    """A place on a page where a claim stands, as it was verified.
 
     Attributes
     ----------
-    id : str
-        The exhibit's, see `exhibit_id`.
+    ids : tuple of str
+        See `exhibit_id`: a sentence that was found for two reasons has two.
     row : dict
         The rows of finding and page, as verified.
-    decision : Decision or None
-        The one that upheld it; None if it is open.
+    decisions : tuple of Decision
+        Those that upheld it; none if it is open.
     read_later : datetime or None
         When the page was last read without the claim, if that was later.
     """
 
-    id: str
+    ids: tuple[str, ...]
     row: Mapping[str, Any]
-    decision: Decision | None
+    decisions: tuple[Decision, ...]
     read_later: datetime | None = None
 
     @property
@@ -109,7 +117,7 @@ class LetterExhibit:
     number : int
         From 1.
     places : tuple of Place
-        The pages that carry it; the first is quoted.
+        Where it stands; the first is quoted.
     provisions : tuple of Rule
         Chosen by a reviewer, and read at their source.
     lacks_provision : bool
@@ -124,7 +132,18 @@ class LetterExhibit:
     @property
     def is_reviewed(self) -> bool:
         """Whether a reviewer upheld it, on one page at least."""
-        return any(place.decision is not None for place in self.places)
+        return any(place.decisions for place in self.places)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Those that upheld it, on any page."""
+        return tuple(decision for place in self.places for decision in place.decisions)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Ids of the provisions that reviewers chose, in their order."""
+        ids = (decision.provision for decision in self.decisions)
+        return tuple(dict.fromkeys(name for name in ids if name is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +188,16 @@ class Accuracy:
 
     Attributes
     ----------
-    mode : str
     sentences : int
-    labels : sequence of (str, int, float, float)
-        Name as shown, how many sentences carry it, precision, recall.
+    intervals : str
+        What the intervals are, "" if there are none: they are measured for mode `balanced`.
+    labels : sequence of (str, int, sequence of float, sequence of float)
+        Name as shown, how many sentences carry it, precision and recall: each with the ends of its interval, if any.
     """
 
-    mode: str
     sentences: int
-    labels: Sequence[tuple[str, int, float, float]]
+    intervals: str
+    labels: Sequence[tuple[str, int, Sequence[float], Sequence[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +221,8 @@ class Letter:
     reading : Reading
     accuracy : Accuracy or None
         None if the case was screened with another model than the shipped one.
+    measured : Measured or None
+        What a blind sample of this case gave, if one was judged.
     reviewers : sequence of (str, int, datetime, datetime)
         Name, number of exhibits, first and last decision.
     """
@@ -216,6 +238,7 @@ class Letter:
     hashes: Mapping[str, str]
     reading: Reading
     accuracy: Accuracy | None
+    measured: Measured | None
     reviewers: Sequence[tuple[str, int, datetime, datetime]]
 
 
@@ -260,7 +283,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
         later = _read_later(opened, verified)
     if not verified:
         raise BrokenCaseError(f"none of the exhibits of {options.site} holds. {left_out[0].line()}")
-    exhibits = _number([Place(key, row, chosen.decisions[key], later.get(key)) for key, row in verified.items()])
+    exhibits = _number(_places(verified, chosen, later))
     letter = Letter(
         site=options.site,
         day=options.day,
@@ -273,6 +296,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
         hashes=_hashes(opened.manifest, decisions, exhibits),
         reading=reading,
         accuracy=_accuracy(opened.manifest),
+        measured=read_measured(case),
         reviewers=_reviewers(exhibits),
     )
     return letter, list(_notes(exhibits, chosen, options))
@@ -283,7 +307,7 @@ def _nothing(options: LetterOptions, chosen: _Chosen) -> str:
         ids = ", ".join(chosen.disputed[:_MOST_NAMED])
         return f"reviewers differ on all that was upheld of {options.site} ({ids}); settle that first"
     if chosen.about_people:
-        return f"all that was upheld of {options.site} is about wording on people, which stays out of letters"
+        return f"all that was upheld of {options.site} is about wording on people: --campaign takes it in"
     if options.draft:
         return f"{options.site} has no upheld and no open high finding; there is nothing to write"
     return f"{options.site} has no upheld finding; decide first (mdclaims decide), or write a draft with --draft"
@@ -335,7 +359,7 @@ def _choose(opened: OpenCase, options: LetterOptions, decisions: Decisions) -> _
         is_upheld = decision is not None and decision.decision == UPHELD
         if key in disputed:
             chosen.disputed += [key] * any(word.decision == UPHELD for word in disputed[key])
-        elif label == _NOT_FOR_LETTERS:
+        elif label == STIGMA and not options.takes_stigma:
             chosen.about_people += is_upheld
         elif is_upheld or (options.draft and decision is None and priority == "high"):
             chosen.pages[key] = page
@@ -411,18 +435,32 @@ def _read_later(opened: OpenCase, verified: Mapping[str, Mapping[str, Any]]) -> 
 # --- exhibits -----------------------------------------------------------------------------------------------------
 
 
+def _places(verified: Mapping[str, Mapping[str, Any]], chosen: _Chosen, later: Mapping[str, datetime]) -> list[Place]:
+    """Return the places of verified findings, in the order of their pages; a sentence found for two reasons is one."""
+    sentences: dict[tuple[str, int], list[str]] = {}
+    for key, row in sorted(verified.items()):
+        sentences.setdefault((row["page"], row["sentence"]), []).append(key)
+    places = []
+    for keys in sentences.values():
+        decisions = [decision for key in keys if (decision := chosen.decisions[key]) is not None]
+        when = next((later[key] for key in keys if key in later), None)
+        # A qualifier is looked for beside claims alone: where one reason has none, the other may.
+        row = max((verified[key] for key in keys), key=lambda row: row["qualifier"] is not None)
+        places.append(Place(tuple(keys), row, tuple(decisions), when))
+    return sorted(places, key=lambda place: (place.address, place.row["start"], place.ids))
+
+
 def _number(places: Sequence[Place]) -> tuple[LetterExhibit, ...]:
     """Return the claims in the order of their pages, equal words as one; labels make no difference to a reader."""
     claims: dict[str, list[Place]] = {}
-    for place in sorted(places, key=lambda place: (place.address, place.row["start"], place.id)):
+    for place in places:
         claims.setdefault(fold(place.row["quote"]), []).append(place)
     exhibits = []
     for number, found in enumerate(claims.values(), start=1):
-        shown = sorted(found, key=lambda place: bool(place.row["hidden"]))
-        chosen = {place.decision.provision: None for place in found if place.decision is not None}
-        known = [_rule(name) for name in chosen if name is not None]
-        provisions = tuple(rule for rule in known if rule is not None and rule.verified)
-        exhibits.append(LetterExhibit(number, tuple(shown), provisions, len(provisions) < max(1, len(known))))
+        shown = tuple(sorted(found, key=lambda place: bool(place.row["hidden"])))
+        chosen = LetterExhibit(number, shown, (), True).chosen
+        provisions = tuple(rule for rule in map(_rule, chosen) if rule is not None and rule.verified)
+        exhibits.append(LetterExhibit(number, shown, provisions, len(provisions) < max(1, len(chosen))))
     return tuple(exhibits)
 
 
@@ -437,9 +475,8 @@ def _notes(exhibits: Sequence[LetterExhibit], chosen: _Chosen, options: LetterOp
     """Return what whoever sends the letter has to do or to know."""
     notes, without = [], []
     for exhibit in exhibits:
-        chosen_ids = {place.decision.provision for place in exhibit.places if place.decision is not None} - {None}
-        without += [str(exhibit.number)] * (not chosen_ids)
-        for name in sorted(filter(None, chosen_ids)):
+        without += [str(exhibit.number)] * (not exhibit.chosen)
+        for name in exhibit.chosen:
             notes += _about_provision(exhibit.number, name, options.day)
         for place in exhibit.places:
             if place.read_later is not None:
@@ -448,7 +485,7 @@ def _notes(exhibits: Sequence[LetterExhibit], chosen: _Chosen, options: LetterOp
     if without:
         notes.append(f"no provision was chosen, add it by hand: exhibit {', '.join(without)}")
     if chosen.about_people:
-        notes.append(f"upheld findings about wording on people stay out of letters: {chosen.about_people:,}")
+        notes.append(f"upheld findings about wording on people stay out without a campaign: {chosen.about_people:,}")
     if chosen.disputed:
         ids = ", ".join(chosen.disputed[:_MOST_NAMED])
         notes.append(f"reviewers differ on {len(chosen.disputed):,} findings, which stay out until settled: {ids}")
@@ -478,17 +515,21 @@ def _accuracy(manifest: Manifest) -> Accuracy | None:
     folder = shipped_model()
     if not isinstance(model, dict) or model.get("sha256") != folder_digest(folder):
         return None
-    mode = str(manifest.content["settings"].get("mode"))
+    mode = manifest.content["settings"].get("mode")
     meta = json.loads((folder / META_FILE).read_bytes())
-    measured = meta["modes"]["test"].get(mode)
+    whole = meta["test"] if mode == meta["test"]["mode"] else {}
+    measured = whole or meta["modes"]["test"].get(mode)
     if measured is None:
         return None
     labels = [
-        (label_info()[name].display, row["support"], row["precision"], row["recall"])
+        (label_info()[name].display, row["support"], _ends(row["precision"]), _ends(row["recall"]))
         for name, row in measured["labels"].items()
-        if name != _NOT_FOR_LETTERS
     ]
-    return Accuracy(mode, measured["sentences"], labels)
+    return Accuracy(measured["sentences"], str(whole.get("intervals", "")), labels)
+
+
+def _ends(figure: float | Sequence[float]) -> Sequence[float]:
+    return [figure] if isinstance(figure, float) else figure
 
 
 def _reviewers(exhibits: Sequence[LetterExhibit]) -> list[tuple[str, int, datetime, datetime]]:
@@ -496,10 +537,9 @@ def _reviewers(exhibits: Sequence[LetterExhibit]) -> list[tuple[str, int, dateti
     times: dict[str, list[datetime]] = {}
     numbers: dict[str, set[int]] = {}
     for exhibit in exhibits:
-        for place in exhibit.places:
-            if place.decision is not None:
-                times.setdefault(place.decision.reviewer, []).append(place.decision.time)
-                numbers.setdefault(place.decision.reviewer, set()).add(exhibit.number)
+        for decision in exhibit.decisions:
+            times.setdefault(decision.reviewer, []).append(decision.time)
+            numbers.setdefault(decision.reviewer, set()).add(exhibit.number)
     return [(name, len(numbers[name]), min(found), max(found)) for name, found in sorted(times.items())]
 
 
@@ -519,7 +559,10 @@ def visited(time: datetime | None, zone: tzinfo | None) -> str:
     if time is None:
         return "not known: the page came as a file"
     universal = time.astimezone(UTC)
-    local = universal.astimezone(zone)
+    try:
+        local = universal.astimezone(zone)
+    except OverflowError:  # an archive can say that it is of the year 1 or 9999
+        return f"{universal:%Y-%m-%d %H:%M:%S} UTC"
     name = f"{zone}, " if zone is not None else ""
     offset = f"{local:%z}"
     return (

@@ -10,10 +10,11 @@ nothing else.
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,12 @@ from docx.shared import Cm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 from lxml import etree
 
-from mdclaims.cases.letter_content import Letter, LetterExhibit, Place, visited
+from mdclaims.cases.letter_content import Accuracy, Letter, LetterExhibit, Place, visited
+from mdclaims.cases.measured import Measured
 from mdclaims.config import Settings
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.rules import Rule
+from mdclaims.labels import label_info
 from mdclaims.reading.unpacking import unpack
 from mdclaims.reports.controls import visible_controls
 from mdclaims.reports.report import HIDDEN_WORDS, KIND_WORDS, REGION_WORDS
@@ -50,6 +53,8 @@ _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _MONTHS = "January February March April May June July August September October November December".split()
 # The statement, its page and its neighbours stay on one page; a text as long as this may not fit on any.
 _LONGEST_WHOLE = 1_200
+_MOST_TOGETHER = 20
+"""Rows of a listing that is not divided between pages."""
 _MOST_PAGES = 40
 """Other pages that an exhibit lists; Schedule 3 has them all."""
 
@@ -77,7 +82,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "Exhibit Label": {"size": 9, "bold": True, "before": 2, "after": 2},
     "Exhibit Text": {"size": 10, "before": 2, "after": 2},
     "Exhibit Quote": {"size": 11, "bold": True, "before": 3, "after": 3, "indent": 0.3},
-    "Exhibit Fine": {"size": 7, "font": "Courier New", "before": 1, "after": 1},
+    "Exhibit Fine": {"size": 6.5, "font": "Courier New", "before": 1, "after": 1},
     "Draft Mark": {"size": 14, "bold": True, "after": 4, "centred": True, "colour": "B00020"},
 }
 """The paragraph styles; a template's own of the same name is used instead."""
@@ -475,7 +480,9 @@ def _write_exhibits(writer: _Writer, letter: Letter) -> None:
         writer.paragraph("Exhibit Heading", f"Exhibit {exhibit.number}", keep=True)
         rows = [(_label(name), cell) for name, cell in _exhibit_rows(exhibit, letter)]
         names = [cell[0][1] for cell, _ in rows]
-        writer.table((22, 78), rows, head=False, together=names.index("Statement") + 2)
+        # A short exhibit stays whole; of a long one at least what comes before the statement stays with it.
+        is_short = sum(len(text) for _, cell in rows for _, text in cell) <= _LONGEST_WHOLE
+        writer.table((22, 78), rows, head=False, together=len(rows) if is_short else names.index("Statement") + 2)
 
 
 def _label(name: str) -> Cell:
@@ -501,7 +508,7 @@ def _exhibit_rows(exhibit: LetterExhibit, letter: Letter) -> Iterator[tuple[str,
     yield "Statement", [("Exhibit Quote", row["quote"])]
     yield "Sentence after", _said(row["after"] or "none: it is the last of the page")
     yield "Nearest risk, limit or source", _qualifier(row)
-    yield "Other pages that carry it", _others(others, place, letter.zone)
+    yield "Other pages that carry it", _others(others, place)
     yield "Possible provision", _provisions(exhibit)
     if letter.is_draft:
         yield "Review", _said(_review(exhibit))
@@ -531,11 +538,13 @@ def _qualifier(row: Mapping[str, Any]) -> Cell:
     return [("Exhibit Text", row["qualifier"]), ("Exhibit Text", f"({words})")]
 
 
-def _others(others: Sequence[Place], first: Place, zone: tzinfo | None) -> Cell:
+def _others(others: Sequence[Place], first: Place) -> Cell:
     """List the other pages, and where the words beside the statement differ there."""
     cell = []
     for place in others[:_MOST_PAGES]:
-        text = f"{place.address}\nSection: {_section(place)}. Last visited: {visited(place.row['captured'], zone)}"
+        where = f"{place.address} (the same page)" if place.address == first.address else place.address
+        seen = "" if place.row["captured"] is None else f". Last visited: {place.row['captured']:%Y-%m-%d %H:%M:%S} UTC"
+        text = f"{where}\nSection: {_section(place)}{seen}"
         if place.row["quote"] != first.row["quote"]:
             text += f"\nThere it reads: {place.row['quote']}"
         if place.row["qualifier"] != first.row["qualifier"]:
@@ -556,8 +565,8 @@ def _provision(rule: Rule) -> str:
 
 
 def _review(exhibit: LetterExhibit) -> str:
-    names = sorted({place.decision.reviewer for place in exhibit.places if place.decision is not None})
-    unread = sum(place.decision is None for place in exhibit.places)
+    names = sorted({decision.reviewer for decision in exhibit.decisions})
+    unread = len({place.address for place in exhibit.places if not place.decisions})
     said = [f"upheld by {', '.join(names)}"] if names else []
     said += [f"not reviewed on {_number(unread, 'page')}"] if unread else []
     return "; ".join(said)
@@ -608,35 +617,72 @@ def _write_method(writer: _Writer, letter: Letter) -> None:
         ("Reviewers", "\n".join(_reviewer(*entry) for entry in letter.reviewers) or "none"),
     ]
     writer.table((22, 78), [(_label(name), _said(text)) for name, text in rows], head=False)
-    _write_accuracy(writer, letter)
+    _write_accuracy(writer, letter.accuracy)
+    _write_measured(writer, letter.measured)
 
 
 def _reviewer(name: str, exhibits: int, first: datetime, last: datetime) -> str:
-    span = f"{first:%Y-%m-%d %H:%M}" if first == last else f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+    span = " to ".join(dict.fromkeys(f"{time:%Y-%m-%d %H:%M}" for time in (first, last)))
     return f"{name}: {_number(exhibits, 'exhibit')}, decided {span} UTC"
 
 
-def _write_accuracy(writer: _Writer, letter: Letter) -> None:
+def _write_accuracy(writer: _Writer, found: Accuracy | None) -> None:
     writer.paragraph("Exhibit Heading", "Measured accuracy", keep=True)
-    found = letter.accuracy
     if found is None:
         writer.paragraph(
             "Exhibit Text", "Not known here: the case was read with another model than this program's own."
         )
         return
+    intervals = f"Intervals: {found.intervals}." if found.intervals else "No intervals were measured for this mode."
     writer.paragraph(
         "Exhibit Text",
         f"Measured in this mode on {found.sentences:,} sentences of documents from websites that the model had not "
         "seen. It says how well the program marks sentences for a person to look at, and nothing about the "
-        "statements above.",
+        f"statements above. {intervals}",
         keep=True,
     )
     head = ("Kind of statement", "Sentences of this kind", "Of those marked, right", "Of those there, marked")
     rows = [
-        (name, f"{support:,}", f"{100 * precision:.0f} %", f"{100 * recall:.0f} %")
+        (name, f"{support:,}", _percent(precision), _percent(recall))
         for name, support, precision, recall in found.labels
     ]
     _write_listing(writer, (34, 22, 22, 22), head, rows)
+
+
+def _write_measured(writer: _Writer, measured: Measured | None) -> None:
+    """Tell what a blind sample of the case gave."""
+    if measured is None:
+        return
+    names = {name: label.display for name, label in label_info().items()}
+    pages, sentences = measured.draw.covered
+    writer.paragraph("Exhibit Heading", "Measured on the pages of this case", keep=True)
+    writer.paragraph(
+        "Exhibit Text",
+        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all websites "
+        f"in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
+        f"{_number(len(measured.answers), 'person').replace('persons', 'people')}. Intervals: 95 %.",
+        keep=True,
+    )
+    head = ("Kind of statement", "Marked in the case", "Of those marked, right", "Of those there, not marked")
+    rows = [
+        (
+            names.get(row.label, row.label),
+            f"{row.found:,}",
+            _percent([row.precision.value, row.precision.low, row.precision.high]),
+            _percent([row.missed.value, row.missed.low, row.missed.high]),
+        )
+        for row in measured.estimates()
+    ]
+    _write_listing(writer, (34, 22, 22, 22), head, rows)
+    for note in measured.notes():
+        writer.paragraph("Exhibit Text", note)
+
+
+def _percent(figure: Sequence[float]) -> str:
+    if math.isnan(figure[0]):
+        return "no sentence"
+    value, *ends = (f"{100 * share:.0f}" for share in figure)
+    return f"{value} % ({' to '.join(ends)})" if ends else f"{value} %"
 
 
 def _write_listing(
@@ -649,7 +695,7 @@ def _write_listing(
     """Add a table whose first row names the columns."""
     cells: list[list[Cell]] = [[_label(name) for name in head]]
     cells += [[[(style, text)] for text in row] for row in rows]
-    writer.table(shares, cells, head=True, together=2)
+    writer.table(shares, cells, head=True, together=len(cells) if len(cells) <= _MOST_TOGETHER else 2)
 
 
 _FIGURES = {
@@ -685,8 +731,8 @@ def _write_reading(writer: _Writer, letter: Letter) -> None:
     rows = [(words, f"{reading.figures.get(name) or 0:,}") for name, words in _FIGURES.items()]
     _write_listing(writer, (75, 25), (f"Website {letter.site}", "Number"), rows)
     writer.paragraph("Exhibit Heading", "Pages read", keep=True)
-    pages = [(address, visited(time, letter.zone)) for address, time in reading.read]
-    _write_listing(writer, (60, 40), ("Page", "Last visited"), pages)
+    pages = [(address, "not known" if time is None else f"{time:%Y-%m-%d %H:%M:%S}") for address, time in reading.read]
+    _write_listing(writer, (76, 24), ("Page", "Last visited (UTC)"), pages)
     _write_rest(writer, int(reading.figures.get("read") or 0) - len(pages), "captures of pages were read")
     if reading.unread:
         writer.paragraph("Exhibit Heading", "Pages not read, or not wholly", keep=True)
@@ -717,19 +763,22 @@ def _write_hashes(writer: _Writer, letter: Letter) -> None:
         "archive; the SHA-256 is that of the page's bytes as they were sent.",
         keep=True,
     )
+    pages: dict[str, tuple[Place, list[str]]] = {}
+    for exhibit in letter.exhibits:
+        for place in exhibit.places:
+            _, references = pages.setdefault(place.row["page"], (place, []))
+            references += [f"{exhibit.number}: {key}" for key in place.ids]
     rows = [
         (
-            str(exhibit.number),
+            "\n".join(references),
             f"{place.address}\n{place.row['sha256']}",
             _archive(place.row),
             _evidence(place.row),
-            place.id,
         )
-        for exhibit in letter.exhibits
-        for place in exhibit.places
+        for place, references in pages.values()
     ]
-    head = ("Exhibit", "Page and its SHA-256", "Archive and offset", "Offset in the evidence", "Reference")
-    _write_listing(writer, (10, 52, 17, 10, 11), head, rows, "Exhibit Fine")
+    head = ("Exhibits and their references", "Page, and its SHA-256", "Archive file and offset", "Offset in evidence")
+    _write_listing(writer, (19, 55, 14, 12), head, rows, "Exhibit Fine")
 
 
 def _archive(row: Mapping[str, Any]) -> str:

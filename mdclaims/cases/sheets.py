@@ -27,6 +27,8 @@ from mdclaims.labels import label_info
 
 SAMPLE_SHEET, LABELS_SHEET = "Sample", "Labels"
 NONE = "none"
+# What XML lacks: control characters, and two code points that openpyxl lets through.
+_FORBIDDEN = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ufffe\uffff]")
 _ID = re.compile(r"([0-9a-f]{12})-(\d{1,6})")
 _LONGEST_CELL = 32_767
 _WIDTHS = {"id": 19, "heading": 28, "before": 34, "sentence": 60, "after": 34, "note": 28, "page": 28, "address": 40}
@@ -37,7 +39,7 @@ def put_text(cell: Cell, text: str | None) -> None:
     """Put text into a cell: never a formula, whatever it begins with; characters that XML lacks become U+FFFD."""
     if text is None:
         return
-    text = ILLEGAL_CHARACTERS_RE.sub("�", text)
+    text = _FORBIDDEN.sub("\ufffd", text)
     cell.value = text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
     cell.data_type = "s"
     # The mark of an apostrophe: the cell stays text when someone edits it.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mdclaims.cases.batch import Task
+from mdclaims.cases.decisions import read_decisions, torn_line
 from mdclaims.cases.engine import Key, PageLimits, ProcessEngine, Progress
 from mdclaims.cases.manifest import (
     WHOLE_FILES,
@@ -28,7 +29,18 @@ from mdclaims.cases.manifest import (
 from mdclaims.cases.measured import is_draw, read_measured
 from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark, find_input
 from mdclaims.cases.sites import ListedSite
-from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, MEASURED, TABLES, VIEWS, VIEWS_TEXT, Part, file_sha256
+from mdclaims.cases.store import (
+    CAPTURES,
+    DECISIONS,
+    JOURNAL,
+    MANIFEST,
+    MEASURED,
+    TABLES,
+    VIEWS,
+    VIEWS_TEXT,
+    Part,
+    file_sha256,
+)
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.model.persistence import folder_digest, shipped_model
 from mdclaims.reports.controls import one_line
@@ -95,6 +107,11 @@ class VerifyResult:
         How many were as the manifest says.
     findings, held, unchecked : int
         All, those found again at their place, and those for which there was nothing to check against.
+    decisions : int
+        How many lines the log of decisions has that follow on each other; 0 also where they do not.
+    decisions_head : str or None
+        SHA-256 of its last line: whoever wrote it down can tell whether lines were taken off the end, or all of them
+        written anew. None if there is no decision.
     fails, open : list of Remark
         What does not hold, and what could not be checked; at most `MOST_REMARKS` together.
     untold : int
@@ -116,6 +133,8 @@ class VerifyResult:
     findings: int = 0
     held: int = 0
     unchecked: int = 0
+    decisions: int = 0
+    decisions_head: str | None = None
     fails: list[Remark] = field(default_factory=list)
     open: list[Remark] = field(default_factory=list)
     untold: int = 0
@@ -170,6 +189,7 @@ def verify(
             result.add_failure(MANIFEST, f"its SHA-256 is {manifest.sha256}, not the one given: it was changed")
     _check_journal(case, manifest, result)
     _check_files(case, manifest, result, options.pages)
+    _check_decisions(case, result)
     _check_measured(case, result)
     sound = _check_strays(case, manifest, result)
     if options.pages is None:
@@ -189,6 +209,19 @@ def _check_journal(case: Path, manifest: Manifest, result: VerifyResult) -> None
     except ReadError as error:
         reason = f"{error}; settings, versions and times of the manifest have only the manifest's digest to hold them"
         result.add(Remark("unchecked", JOURNAL, reason))
+
+
+def _check_decisions(case: Path, result: VerifyResult) -> None:
+    """Check that each line of the log of decisions follows on the one before."""
+    try:
+        decisions = read_decisions(case)
+    except ReadError as error:
+        result.add_failure(DECISIONS, str(error))
+        return
+    result.decisions = decisions.count
+    result.decisions_head = decisions.head if decisions.count else None
+    if decisions.torn:
+        result.add(Remark("unchecked", DECISIONS, torn_line(decisions)))
 
 
 def _check_measured(case: Path, result: VerifyResult) -> None:
@@ -252,7 +285,8 @@ def _wrong_file(case: Path, name: str, digest: str) -> str | None:
 
 def _check_strays(case: Path, manifest: Manifest, result: VerifyResult) -> bool:
     """Tell what lies in the case and does not belong there; return whether its tables are just those it names."""
-    known = {*manifest.files, MANIFEST, JOURNAL, MEASURED, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
+    own = {MANIFEST, JOURNAL, DECISIONS, MEASURED}
+    known = {*manifest.files, *own, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
     sound = all(is_inside(case, name) for name in manifest.files if "/" in name)
     for name in _walk(case):
         if name in known or is_draw(name):
@@ -442,6 +476,7 @@ def verify_json(result: VerifyResult) -> str:
         "files": result.files,
         "inputs": result.inputs,
         "findings": {"all": result.findings, "held": result.held, "unchecked": result.unchecked},
+        "decisions": {"all": result.decisions, "sha256": result.decisions_head},
         "fails": [_as_json(remark) for remark in result.fails],
         "unchecked": [_as_json(remark) for remark in result.open],
         "untold": result.untold,
@@ -467,6 +502,7 @@ def verify_text(result: VerifyResult) -> str:
         f"as they were: {result.files:,} files of the case, {result.inputs:,} inputs",
         f"{result.findings:,} findings: {result.held:,} found again at their place, {wrong:,} not, "
         f"{result.unchecked:,} could not be checked",
+        *_decisions_told(result),
         *(f"note: {note}" for note in result.notes),
     ]
     for title, remarks in (("does not hold", result.fails), ("not checked", result.open)):
@@ -475,6 +511,14 @@ def verify_text(result: VerifyResult) -> str:
         lines.append(f"and {result.untold:,} more of these")
     lines.append("all that could be checked holds" if result.holds else "the case does not hold")
     return "".join(f"{one_line(line)}\n" for line in lines)
+
+
+def _decisions_told(result: VerifyResult) -> Iterator[str]:
+    """Yield the line on the log of decisions, if there is one."""
+    if result.decisions_head is not None:
+        yield f"{result.decisions:,} decisions, each following on the one before; the last line's sha256 " + (
+            result.decisions_head
+        )
 
 
 def _told(remark: Remark) -> Iterator[str]:

@@ -51,6 +51,12 @@ def export_command(
     day: Annotated[
         str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="--letter: its date, by default today.")
     ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            "--campaign", metavar="FILE", help="--letter: one that asks for wording on people, which is left out else."
+        ),
+    ] = None,
     digest: Annotated[
         str | None,
         typer.Option("--digest", metavar="HEX", help="--letter: the manifest's SHA-256 that screen printed."),
@@ -94,6 +100,7 @@ def export_command(
             "--draft": ("--letter", draft),
             "--timezone": ("--letter", timezone is not None),
             "--date": ("--letter", day is not None),
+            "--campaign": ("--letter", campaign is not None),
             "--digest": ("--letter", digest is not None),
             "--seed": ("--sample", seed is not None),
             "--limit": ("--labels", limit is not None),
@@ -119,6 +126,7 @@ def export_command(
         )
     if letter is not None:
         try:
+            from mdclaims.cases.campaign import read_campaign
             from mdclaims.cases.letter import LetterOptions, write_letter
         except ImportError as error:
             raise UsageError(
@@ -131,6 +139,7 @@ def export_command(
             timezone=timezone,
             day=_day(day),
             digest=digest,
+            campaign=None if campaign is None else read_campaign(campaign),
             folders=folders,
         )
         result = write_letter(case, output, options)

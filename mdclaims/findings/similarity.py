@@ -28,6 +28,22 @@ _WORD = re.compile(r"\w+(?:['’.,-]\w+)*|[%£$€]")
 _MOST_WORDS = 400
 
 
+def word_keys(text: str) -> tuple[str, ...]:
+    """Return the words of a text as they are compared: folded, without marks.
+
+    >>> word_keys("Ends “back pain”, fast!")
+    ('ends', 'back', 'pain', 'fast')
+    """
+    return _keys(_words(text))
+
+
+def similarity(one: Sequence[str], other: Sequence[str]) -> float:
+    """Return how near two texts are by their `word_keys`, 0 to 1; see `NEAR`."""
+    if max(len(one), len(other)) > _MOST_WORDS:
+        return float(one == other)
+    return float(Indel.normalized_similarity(one, other))
+
+
 def differences(before: str, after: str) -> tuple[Difference, ...]:
     """Return the words that differ, in order; nothing if only case, marks or white space do."""
     old, new = _words(before), _words(after)
@@ -54,14 +70,14 @@ class Wordings:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        rows = [(len(keys), n, keys) for n, keys in enumerate(_keys(_words(text)) for text in texts)]
+        rows = [(len(keys), n, keys) for n, keys in enumerate(map(word_keys, texts))]
         self._rows = sorted(row for row in rows if 0 < row[0] <= _MOST_WORDS)
         self._lengths = [length for length, _, _ in self._rows]
         self._all_keys = [keys for _, _, keys in self._rows]
 
     def nearest(self, text: str) -> tuple[int, float] | None:
         """Return the index of the nearest wording and its similarity, or None if none is near."""
-        keys = _keys(_words(text))
+        keys = word_keys(text)
         if not 0 < len(keys) <= _MOST_WORDS:
             return None
         # As near can only be what has about as many words: 2 min(a, b) / (a + b) must reach NEAR.

@@ -13,6 +13,8 @@ def visible_controls(text: str) -> str:
 
     These are control and direction-changing characters, and lone surrogates (a file's name can have them).
     """
+    if text.isprintable():  # most are, and none of those characters is
+        return text
     return "".join(
         "\ufffd"
         if (unicodedata.category(character) in {"Cc", "Cs"} and character != "\n") or character in _DIRECTION

@@ -82,10 +82,19 @@ def render_csv(report: Report) -> str:
 def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula: one that could be gets an apostrophe before it.
 
-    To have the text back, take the first apostrophe from a cell that begins with one and of which the rest could be
-    taken for a formula; no other cell was changed.
+    To have the text back (`original`), take the first apostrophe from a cell that begins with one and of which the
+    rest could be taken for a formula; no other cell was changed.
     """
     return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def original(cell: str) -> str:
+    """Return the text of a cell that `harmless` may have changed.
+
+    >>> original(harmless("=1+1")), original("'quoted'")
+    ('=1+1', "'quoted'")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
 
 
 def _rows(report: Report) -> Iterator[dict[str, str]]:
