@@ -30,7 +30,8 @@ from mdclaims.cases.batch import Task
 from mdclaims.cases.engine import EngineError, Key, PageLimits, Work
 from mdclaims.cases.notes import NOTES, Note, read_note, write_note
 from mdclaims.cases.store import Part, write_file
-from mdclaims.cases.work import Begin, versions_of
+from mdclaims.cases.versions import versions_of
+from mdclaims.cases.work import Begin
 
 _CONNECT_SECONDS = 10
 _LOOK_SECONDS = 1.0

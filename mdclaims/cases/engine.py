@@ -79,6 +79,22 @@ class Tell(Protocol):
         """Tell that a part is on the disk."""
 
 
+class Here:
+    """Takes what the work tells where it is done in this process, and nobody watches it.
+
+    Parameters
+    ----------
+    take : callable
+        Told each part.
+    """
+
+    def __init__(self, take: Callable[[Part], None]) -> None:
+        self.finished = take
+
+    def reading(self, place: Key, address: str) -> None:
+        """Nobody watches."""
+
+
 Work = Callable[[Task, Progress, Tell], bool]
 """Does a task behind what is finished; False asks to go on in a fresh process."""
 Begin = Callable[[], Work]

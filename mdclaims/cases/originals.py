@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mdclaims.cases.exhibits import quotation
-from mdclaims.cases.manifest import is_below, is_inside
+from mdclaims.cases.manifest import Manifest, is_below, is_inside
 from mdclaims.cases.store import CAPTURES, EVIDENCE
+from mdclaims.cases.versions import same_readers, version_here
 from mdclaims.errors import ReadError
 from mdclaims.findings.findings import fingerprints, groups
 from mdclaims.language.pipeline import shared_pipeline
@@ -75,6 +76,30 @@ class Originals:
     limits: Limits
     evidence: bool
     same_readers: frozenset[str]
+
+    @classmethod
+    def of_case(cls, case: Path, manifest: Manifest, folders: Sequence[Path], *, evidence: bool) -> Originals:
+        """Return what the pages of a case were read from, as its manifest says.
+
+        Parameters
+        ----------
+        case : Path
+        manifest : Manifest
+        folders : sequence of Path
+            Where to look for its inputs.
+        evidence : bool
+            A page without a copy in the evidence is an error; False looks for its input, for of pages without findings no
+            copy is kept.
+        """
+        here = {name: version_here(name) for name in manifest.versions}
+        return cls(
+            case,
+            frozenset(name for name, _, _ in manifest.inputs),
+            tuple(folders),
+            manifest.limits,
+            evidence,
+            same_readers(manifest.versions, here),
+        )
 
     def reread(self, row: Mapping[str, Any], offset: int | None) -> Reread:
         """Read the page of a row, from the evidence of the case or from its input.

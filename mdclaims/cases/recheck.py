@@ -91,6 +91,9 @@ class PartCheck(Part):
     remarks : tuple of Remark
     untold : int
         How many more there were than are kept of one part.
+    exhibits : tuple of dict
+        The findings that held, each with the row of its page and its place in the evidence; only where pages were
+        chosen.
     """
 
     first: int = -1
@@ -99,6 +102,7 @@ class PartCheck(Part):
     offsets: int = 0
     remarks: tuple[Remark, ...] = ()
     untold: int = 0
+    exhibits: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,15 @@ class BeginCheck:
         The names of all parts, in order.
     same_telephones : bool
         Telephone numbers are told by the version that told them for the case.
+    pages : frozenset of str or None
+        Read only these pages again; None reads all that have findings.
     """
 
     originals: Originals
     listed: tuple[ListedSite, ...]
     coverage: Mapping[str, Any]
     parts: tuple[str, ...]
+    pages: frozenset[str] | None = None
     same_telephones: bool = True
 
     def __call__(self) -> Work:
@@ -195,6 +202,7 @@ class _Tally:
     unchecked: int = 0
     remarks: list[Remark] = field(default_factory=list)
     untold: int = 0
+    exhibits: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, remark: Remark) -> None:
         if len(self.remarks) < _MOST_REMARKS:
@@ -240,6 +248,7 @@ class _Checker:
                 offsets=offsets,
                 remarks=tuple(tally.remarks),
                 untold=tally.untold,
+                exhibits=tuple(tally.exhibits),
             )
         )
         return True
@@ -307,7 +316,7 @@ class _Checker:
             offset = offsets.get(page)
             if offset is not None:
                 bases.add(offset - (row["evidence_offset"] or 0))
-            if findings:
+            if findings and (self._begin.pages is None or page in self._begin.pages):
                 place: Key = (1, tally.pages)
                 tell.reading(place, str(row["address"] or row["file"]))
                 self._check_page(row, offset, findings, sentences, contacts, failed.get(place), tally)
@@ -424,6 +433,8 @@ class _Checker:
                 tally.add(_remark(where, row, finding, [*wrong, *reasons]))
             else:
                 tally.held += 1
+                if self._begin.pages is not None:
+                    tally.exhibits.append({**row, **finding, "evidence_offset": offset})
 
     def _check_contacts(
         self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: Reread, tally: _Tally

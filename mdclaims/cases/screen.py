@@ -17,7 +17,8 @@ from mdclaims.cases.notes import noted_parts, remove_notes
 from mdclaims.cases.recorded import is_finished
 from mdclaims.cases.sites import Sites
 from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, Case, Part, file_sha256
-from mdclaims.cases.work import Begin, versions_of
+from mdclaims.cases.versions import versions_of
+from mdclaims.cases.work import Begin
 from mdclaims.config import Settings
 from mdclaims.errors import UsageError
 from mdclaims.findings.rules import rules_sha256

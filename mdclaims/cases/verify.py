@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from mdclaims.cases.batch import Task
 from mdclaims.cases.decisions import read_decisions, torn_line
-from mdclaims.cases.engine import Key, PageLimits, ProcessEngine, Progress
+from mdclaims.cases.engine import Here, PageLimits, ProcessEngine, Progress
 from mdclaims.cases.manifest import (
     WHOLE_FILES,
     Manifest,
@@ -26,6 +25,7 @@ from mdclaims.cases.manifest import (
     is_inside,
     read_manifest,
 )
+from mdclaims.cases.measured import is_draw, read_measured
 from mdclaims.cases.originals import Originals, find_input
 from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark
 from mdclaims.cases.sites import ListedSite
@@ -34,12 +34,14 @@ from mdclaims.cases.store import (
     DECISIONS,
     JOURNAL,
     MANIFEST,
+    MEASURED,
     TABLES,
     VIEWS,
     VIEWS_TEXT,
     Part,
     file_sha256,
 )
+from mdclaims.cases.versions import version_here
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.model.persistence import folder_digest, shipped_model
 from mdclaims.reading.archive import PAGE_KINDS
@@ -47,11 +49,6 @@ from mdclaims.reports.controls import one_line
 
 MOST_REMARKS = 10_000
 """How many remarks are kept and told; the others are counted."""
-
-# What turns the bytes of a page into its text and sentences.
-_READERS = ("mdclaims", "python", "selectolax", "spacy")
-# Besides these.
-_READERS_OF = {"pdf": ("pypdfium2",), "docx": ("python-docx",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,9 @@ class VerifyOptions:
         then ends a page that hangs or eats memory.
     limits : PageLimits
         What one page, or the tables of one part, may take.
+    pages : frozenset of str or None
+        Verify only what the exhibits of these pages rest on: manifest, journal, the tables that they stand in, their
+        records. Inputs and other records are left alone, whose hashes may take hours. None verifies the whole case.
 
     Raises
     ------
@@ -80,6 +80,7 @@ class VerifyOptions:
     folders: tuple[Path, ...] = ()
     workers: int = 1
     limits: PageLimits = field(default_factory=PageLimits)
+    pages: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if self.digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.digest):
@@ -118,6 +119,9 @@ class VerifyResult:
         What else a reader should know.
     holds : bool
         False if anything does not.
+    exhibits : list of dict
+        The findings that held, each with the row of its page and its place in the evidence; only where pages were
+        chosen.
     """
 
     case: Path
@@ -135,6 +139,7 @@ class VerifyResult:
     untold: int = 0
     notes: list[str] = field(default_factory=list)
     holds: bool = True
+    exhibits: list[Mapping[str, Any]] = field(default_factory=list)
 
     def add(self, remark: Remark) -> None:
         """Take in a remark."""
@@ -182,18 +187,14 @@ def verify(
         if not result.digest_agrees:
             result.add_failure(MANIFEST, f"its SHA-256 is {manifest.sha256}, not the one given: it was changed")
     _check_journal(case, manifest, result)
-    _check_files(case, manifest, result)
+    _check_files(case, manifest, result, options.pages)
     _check_decisions(case, result)
+    _check_measured(case, result)
     sound = _check_strays(case, manifest, result)
-    _check_inputs(case, manifest, options, result)
-    originals = Originals(
-        case,
-        frozenset(name for name, _, _ in manifest.inputs),
-        options.folders,
-        manifest.limits,
-        manifest.evidence,
-        _check_versions(manifest, result),
-    )
+    if options.pages is None:
+        _check_inputs(case, manifest, options, result)
+    originals = Originals.of_case(case, manifest, options.folders, evidence=manifest.evidence)
+    _note_versions(manifest, originals.same_readers, result)
     _check_exhibits(originals, manifest, options, result, sound, on_plan, on_part)
     return result
 
@@ -223,9 +224,26 @@ def _check_decisions(case: Path, result: VerifyResult) -> None:
         result.add(Remark("unchecked", DECISIONS, torn_line(decisions)))
 
 
-def _check_files(case: Path, manifest: Manifest, result: VerifyResult) -> None:
-    """Check the hash of every file, and that none is missing in the manifest."""
+def _check_measured(case: Path, result: VerifyResult) -> None:
+    """Check that figures measured on the case follow from its judgements, and these belong to its sample."""
+    try:
+        read_measured(case)
+    except ReadError as error:
+        result.add_failure(MEASURED, str(error))
+
+
+def _parts(manifest: Manifest, pages: frozenset[str] | None) -> list[str]:
+    """Return the names of all parts, or of those in which the pages could stand: a page's name begins with its task."""
+    tasks = None if pages is None else {page.partition("-")[0] for page in pages}
+    return [f"{task:06d}-{number:04d}" for task, number in manifest.part_names() if tasks is None or str(task) in tasks]
+
+
+def _check_files(case: Path, manifest: Manifest, result: VerifyResult, pages: frozenset[str] | None) -> None:
+    """Check the hash of every file, and that none is missing in the manifest; for some pages of the files they need."""
+    chosen = set(WHOLE_FILES) | {f"{table}/{part}.parquet" for table in TABLES for part in _parts(manifest, pages)}
     for name, digest in manifest.files.items():
+        if pages is not None and name not in chosen:
+            continue
         reason = _wrong_file(case, name, digest)
         if reason is None:
             result.files += 1
@@ -267,10 +285,11 @@ def _wrong_file(case: Path, name: str, digest: str) -> str | None:
 
 def _check_strays(case: Path, manifest: Manifest, result: VerifyResult) -> bool:
     """Tell what lies in the case and does not belong there; return whether its tables are just those it names."""
-    known = {*manifest.files, MANIFEST, JOURNAL, DECISIONS, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
+    own = {MANIFEST, JOURNAL, DECISIONS, MEASURED}
+    known = {*manifest.files, *own, *(f"{CAPTURES}/{name}" for name, _, _ in manifest.inputs)}
     sound = all(is_inside(case, name) for name in manifest.files if "/" in name)
     for name in _walk(case):
-        if name in known:
+        if name in known or is_draw(name):
             continue
         folder = name.partition("/")[0]
         if folder in TABLES and name.endswith(".parquet"):
@@ -310,34 +329,19 @@ def _check_inputs(case: Path, manifest: Manifest, options: VerifyOptions, result
             result.inputs += 1
 
 
-def _check_versions(manifest: Manifest, result: VerifyResult) -> frozenset[str]:
-    """Note other versions than those of the case; return the kinds of page that are read by the same."""
-    here = {name: _version_here(name) for name in manifest.versions}
+def _note_versions(manifest: Manifest, same: frozenset[str], result: VerifyResult) -> None:
+    """Note other versions than those of the case; `same` are the kinds of page that are read by the same."""
+    here = {name: version_here(name) for name in manifest.versions}
     others = [f"{name} {then}, here {here[name]}" for name, then in manifest.versions.items() if here[name] != then]
     model = manifest.content["versions"].get("model")
     then = str(model.get("sha256")) if isinstance(model, dict) else "none"
     if (now := folder_digest(shipped_model())) != then:
         others.append(f"model {then[:12]}, here {now[:12]} (verify needs none)")
-    equal = {name for name, then in manifest.versions.items() if here[name] == then}
-    same = frozenset(kind for kind in PAGE_KINDS if equal.issuperset(_readers_of(kind, manifest)))
     if others:
         rest = " and ".join(sorted(PAGE_KINDS - same))
         whole = f"quotes{f' in {rest}' if same else ''} are looked for in the whole page"
         place = "quotes are looked for at their place" if not rest else whole
         result.notes.append(f"screened by other versions, {place}: {'; '.join(others)}")
-    return same
-
-
-def _readers_of(kind: str, manifest: Manifest) -> set[str]:
-    """Return the packages that make sentences of a kind of page; a document's reader need not have been installed."""
-    return {*_READERS, *(name for name in _READERS_OF.get(kind, ()) if name in manifest.versions)}
-
-
-def _version_here(name: str) -> str | None:
-    try:
-        return platform.python_version() if name == "python" else version(name)
-    except (PackageNotFoundError, ValueError):
-        return None
 
 
 # --- exhibits -----------------------------------------------------------------------------------------------------
@@ -354,7 +358,7 @@ def _check_exhibits(
 ) -> None:
     """Read every part, and each page with findings again; what lies there as a link is not read."""
     case = originals.case
-    parts = [f"{task:06d}-{number:04d}" for task, number in manifest.part_names()]
+    parts = _parts(manifest, options.pages)
     readable = [part for part in parts if all(is_inside(case, f"{table}/{part}.parquet") for table in TABLES)]
     for part in sorted(set(parts) - set(readable)):
         result.add_failure(part, "its findings could not be checked: not all of its tables are there")
@@ -362,7 +366,7 @@ def _check_exhibits(
         result.add_failure(MANIFEST, "its counts and exhibits could not be checked: files are missing")
         return
     tasks = [Task(n, (case / f"pages/{part}.parquet").stat().st_size, name=part) for n, part in enumerate(readable)]
-    if sound and readable == parts:
+    if sound and readable == parts and options.pages is None:
         tasks.append(Task(len(tasks), 0))
     on_plan(sum(task.size for task in tasks))
     begin = BeginCheck(
@@ -370,7 +374,8 @@ def _check_exhibits(
         tuple(_listed(manifest)),
         manifest.content["coverage"],
         tuple(parts),
-        manifest.versions.get("phonenumbers") == _version_here("phonenumbers"),
+        options.pages,
+        manifest.versions.get("phonenumbers") == version_here("phonenumbers"),
     )
     checks: dict[int, tuple[int, int, int]] = {}
 
@@ -383,6 +388,7 @@ def _check_exhibits(
             for remark in part.remarks:
                 result.add(remark)
             result.untold += part.untold
+            result.exhibits += part.exhibits
             result.holds = result.holds and not part.untold
             on_part(part.pages, tasks[part.task].size)
 
@@ -405,20 +411,10 @@ def _listed(manifest: Manifest) -> Iterator[ListedSite]:
         ) from error
 
 
-class _Here:
-    """Takes what the work tells, in this process."""
-
-    def __init__(self, take: Callable[[Part], None]) -> None:
-        self.finished = take
-
-    def reading(self, place: Key, address: str) -> None:
-        """Nobody watches."""
-
-
 def _check_here(begin: BeginCheck, tasks: Sequence[Task], take: Callable[[Part], None]) -> None:
     work = begin()
     for task in tasks:
-        work(task, Progress(), _Here(take))
+        work(task, Progress(), Here(take))
 
 
 def _check_together(parts: Sequence[str], checks: Mapping[int, tuple[int, int, int]], result: VerifyResult) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,35 +81,6 @@ class Begin:
         """Return what does a task with a model that is loaded."""
         screener.screen_text("The first page takes longer than others.")
         return _Worker(self, screener).work
-
-
-# What could change a finding or the bytes of a part.
-_PACKAGES = ("numpy", "phonenumbers", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
-# The same, of extras: without one, its documents are recorded as failed.
-_READERS = ("pypdfium2", "python-docx")
-
-
-def versions_of(screener: Screener) -> dict[str, Any]:
-    """Return the versions on which findings and the bytes of parts depend."""
-    return {
-        "mdclaims": version("mdclaims"),
-        "model": {
-            "name": screener.model.meta["name"],
-            "version": screener.model.meta["version"],
-            "sha256": screener.model.sha256,
-        },
-        "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES},
-        **{name: found for name in _READERS if (found := _version_here(name)) is not None},
-    }
-
-
-def _version_here(name: str) -> str | None:
-    """Return the version of a package; None if it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 class _Worker:

@@ -13,6 +13,7 @@ from mdclaims.cli import (  # noqa: F401  # each adds its commands, in the order
     cases,
     check,
     decide,
+    export,
     knowledge,
     overview,
     serve,

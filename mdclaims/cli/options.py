@@ -67,6 +67,22 @@ class ListFormat(StrEnum):
     json = "json"
 
 
+class LabelFormat(StrEnum):
+    """Formats of annotation tools."""
+
+    doccano = "doccano"
+    label_studio = "label-studio"
+    argilla = "argilla"
+    prodigy = "prodigy"
+
+
+class LabelOrder(StrEnum):
+    """Which sentences annotators get first."""
+
+    uncertain = "uncertain"
+    diverse = "diverse"
+
+
 class FailOn(StrEnum):
     """From which priority on findings make the exit code 1."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mdclaims.cli.app import app, corpus_app, version_of_package
-from mdclaims.cli.options import DebugOption, Mode, ModelOption, TrustOption
-from mdclaims.cli.output import save, talk, write
+from mdclaims.cli.options import DebugOption, LabelFormat, Mode, ModelOption, TrustOption
+from mdclaims.cli.output import number_of, save, talk, write
 from mdclaims.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -66,9 +66,19 @@ def train_command(
 def evaluate_command(
     gold: Annotated[
         list[Path],
-        typer.Argument(metavar="GOLD.jsonl...", help="Annotated documents in the corpus format; several are pooled."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Annotated documents in the corpus format, pooled; with --case the filled sheets of a sample, one for "
+            "each annotator, who is called by the file's name.",
+        ),
     ],
-    mode: Annotated[Mode, typer.Option("--mode", "-m", help="Whose thresholds decide.")] = Mode.balanced,
+    case: Annotated[
+        Path | None,
+        typer.Option("--case", metavar="CASE", help="Measure this case by sheets that export --sample wrote."),
+    ] = None,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", "-m", help="Whose thresholds decide, by default those of balanced.")
+    ] = None,
     end_to_end: Annotated[
         bool, typer.Option("--end-to-end", help="Also score from text to labels, splitting errors included.")
     ] = False,
@@ -82,8 +92,17 @@ def evaluate_command(
     trust_model: TrustOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Measure the model on annotated documents, beside two readers without a model."""
+    """Measure the model on annotated documents, beside two readers without a model, or on a sample of a case."""
     import json
+
+    if case is not None:
+        if mode is not None or end_to_end or split is not None or model is not None or trust_model:
+            raise UsageError("--case measures what a case was screened with; of the other options it takes --json")
+        _measure_case(case, gold, json_file)
+        return
+    sheets = [path for path in gold if path.suffix.lower() == ".xlsx"]
+    if sheets:
+        raise UsageError(f"{sheets[0]} is a spreadsheet; name the case that it is a sample of with --case")
 
     from mdclaims.model.corpus import SPLITS, read_corpus
     from mdclaims.model.evaluation import evaluate
@@ -97,7 +116,10 @@ def evaluate_command(
     if not documents:
         raise UsageError("no document to evaluate; check the files and --split")
     result = evaluate(
-        documents, load_model(model, trust=trust_model).classifier, mode=mode.value, end_to_end=end_to_end
+        documents,
+        load_model(model, trust=trust_model).classifier,
+        mode=(mode or Mode.balanced).value,
+        end_to_end=end_to_end,
     )
     write(_evaluation_table(result))
     seen = sum(document.split in {"train", "dev"} for document in documents)
@@ -106,6 +128,23 @@ def evaluate_command(
         write(f"\nnote: {told}; a model fitted on them looks better than it is\n")
     if json_file is not None:
         save(json_file, json.dumps(result.to_json(), indent=2) + "\n")
+
+
+def _measure_case(case: Path, sheets: list[Path], json_file: Path | None) -> None:
+    """Measure a case by the sheets of a sample."""
+    import json
+
+    try:
+        from mdclaims.cases.measured import measure
+    except ImportError as error:
+        raise UsageError('measuring a case needs an extra; install it with: pip install "mdclaims[screen]"') from error
+    result = measure(case, sheets)
+    write("".join(f"{line}\n" for line in result.lines()))
+    for note in result.notes():
+        talk(f"mdclaims: note: {note}")
+    talk(f"mdclaims: kept in {case / 'measured.json'}")
+    if json_file is not None:
+        save(json_file, json.dumps(result.to_json(), ensure_ascii=False, indent=1) + "\n")
 
 
 def _evaluation_table(result: Evaluation) -> str:
@@ -187,6 +226,43 @@ def corpus_agreement_command(
     typer.echo(f"{'label':<16}{first:>10}{second:>10}{'both':>8}{'kappa':>8}")
     for row in rows:
         typer.echo(f"{row.label:<16}{row.first:>10}{row.second:>10}{row.both:>8}{row.kappa:>8.3f}")
+
+
+@corpus_app.command("import")
+def corpus_import_command(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="What the tool exported; several are put together by sentence."),
+    ],
+    format: Annotated[LabelFormat, typer.Option("--format", "-f", help="The tool.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.jsonl", help="The corpus file to write; it must not exist.")
+    ],
+    annotator: Annotated[
+        str | None,
+        typer.Option(
+            "--annotator", metavar="NAME", help="Who judged, where a file does not say; else the file's name."
+        ),
+    ] = None,
+    settle: Annotated[
+        str | None,
+        typer.Option("--settle", metavar="NAME", help="The annotator who decides where they are divided evenly."),
+    ] = None,
+    suggestions: Annotated[
+        bool, typer.Option("--suggestions", help="Take the model's suggestions as one more annotator, mdclaims.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Bring labels back from an annotation tool as documents of the corpus, with every annotator's own kept."""
+    from mdclaims.model.annotation_formats import import_labels
+
+    if output.exists():
+        raise UsageError(f"{output} is there already; name another file")
+    result = import_labels(files, format.value, annotator=annotator, settle=settle, suggestions=suggestions)
+    save(output, result.text)
+    for line in result.lines():
+        talk(f"mdclaims: {line}")
+    talk(f"mdclaims: {number_of(range(result.sentences), 'sentence')} by {number_of(result.annotators, 'annotator')}")
 
 
 @corpus_app.command("figures")

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 from mdclaims.findings.findings import Changes, GoneSentence, PageResult, RewordedSentence, fold
-from mdclaims.findings.similarity import Wordings
+from mdclaims.findings.similarity import pairs
 
 # Dashes and hyphens that one format writes and another does not.
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
@@ -28,11 +28,11 @@ def only_changes(new: PageResult, old: PageResult | None, *, since: str) -> Page
     since : str
         What the old version is called: a revision or a file.
     """
-    before = [_key(entry.sentence.text) for entry in old.sentences] if old else []
+    before = [comparable(entry.sentence.text) for entry in old.sentences] if old else []
     left = Counter(before)
     added: list[int] = []
     for n, entry in enumerate(new.sentences):
-        key = _key(entry.sentence.text)
+        key = comparable(entry.sentence.text)
         if left[key]:
             left[key] -= 1
         else:
@@ -68,20 +68,13 @@ def _pair(new: PageResult, added: list[int], old: PageResult | None, lost: list[
     """Return for each sentence that was reworded its number before; every old sentence is used once."""
     if old is None:
         return {}
-    wordings = Wordings([old.sentences[n].sentence.text for n in lost])
-    near: list[tuple[float, int, int]] = []
-    for n in added:
-        found = wordings.nearest(new.sentences[n].sentence.text)
-        if found is not None:
-            near.append((-found[1], n, lost[found[0]]))
-    pairs: dict[int, int] = {}
-    used: set[int] = set()
-    for _, n, before in sorted(near):
-        if before not in used:
-            used.add(before)
-            pairs[n] = before
-    return pairs
+    texts = [[result.sentences[n].sentence.text for n in numbers] for result, numbers in ((old, lost), (new, added))]
+    return {added[after]: lost[before] for before, after in pairs(*texts).items()}
 
 
-def _key(text: str) -> str:
+def comparable(text: str) -> str:
+    """Return what two sentences share that differ in nothing a reader would call a change.
+
+    Case, white space, dashes, quotation marks and compatible characters (a ligature and its letters) are no change.
+    """
     return fold(unicodedata.normalize("NFKC", text)).translate(_DASHES)

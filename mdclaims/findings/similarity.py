@@ -93,6 +93,29 @@ class Wordings:
         return self._rows[first + at][1], float(similarity)
 
 
+def pairs(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
+    """Return which wordings became which: for indices of `before` one of `after` each, the nearest first.
+
+    Each wording is used once. What is near to nothing is in no pair. Exchanging the two sides exchanges the pairs.
+    """
+    old, new = Wordings(before), Wordings(after)
+    near: set[tuple[float, int, int]] = set()
+    for n, text in enumerate(after):
+        if (found := old.nearest(text)) is not None:
+            near.add((-found[1], found[0], n))
+    for n, text in enumerate(before):
+        if (found := new.nearest(text)) is not None:
+            near.add((-found[1], n, found[0]))
+    paired: dict[int, int] = {}
+    used: set[int] = set()
+    # Of pairs as near as each other the first in the alphabet, which is the same from both sides.
+    for _, _, n, m in sorted((score, sorted((before[n], after[m])), n, m) for score, n, m in near):
+        if n not in paired and m not in used:
+            paired[n] = m
+            used.add(m)
+    return paired
+
+
 def _words(text: str) -> list[str]:
     return _WORD.findall(text)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 
 from mdclaims.errors import CorpusError
 from mdclaims.labels import LABELS
 from mdclaims.model.corpus import CorpusDocument
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,52 @@ def agreement(documents: Sequence[CorpusDocument], first: str, second: str) -> l
         raise CorpusError(
             f"no sentence is annotated by both {first!r} and {second!r}; annotators found: {', '.join(names) or 'none'}"
         )
-    result = []
-    for label in LABELS:
-        one = np.array([label in row[0] for row in rows])
-        two = np.array([label in row[1] for row in rows])
-        observed = float((one == two).mean())
-        expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
-        kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
-        result.append(Agreement(label, len(rows), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa))
-    return result
+    return [
+        label_agreement(label, [label in one for one, _ in rows], [label in two for _, two in rows]) for label in LABELS
+    ]
+
+
+def label_agreement(label: str, first: Sequence[bool], second: Sequence[bool]) -> Agreement:
+    """Return the agreement of two annotators on one label.
+
+    Parameters
+    ----------
+    label : str
+    first, second : sequence of bool
+        Whether each gave it to each of the same sentences; not empty.
+    """
+    one, two = np.array(first, dtype=bool), np.array(second, dtype=bool)
+    observed = float((one == two).mean())
+    expected = float(one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean()))
+    kappa = (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+    return Agreement(label, len(one), int(one.sum()), int(two.sum()), int((one & two).sum()), kappa)
+
+
+def pairwise(
+    judged: Mapping[str, Mapping[K, Sequence[str]]], labels: Sequence[str]
+) -> Iterator[tuple[str, str, list[Agreement]]]:
+    """Yield the agreement of each two annotators over the sentences that both judged.
+
+    Parameters
+    ----------
+    judged : mapping of str to mapping
+        For each annotator the labels of each sentence, whatever names it.
+    labels : sequence of str
+
+    Yields
+    ------
+    (str, str, list of Agreement)
+        The annotators, and one entry for each label; nothing for two who judged no sentence in common.
+    """
+    for first, second in combinations(judged, 2):
+        one, other = judged[first], judged[second]
+        both = [key for key in one if key in other]
+        if both:
+            yield (
+                first,
+                second,
+                [
+                    label_agreement(label, [label in one[key] for key in both], [label in other[key] for key in both])
+                    for label in labels
+                ],
+            )

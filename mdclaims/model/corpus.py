@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ VARIETIES: tuple[str, ...] = ("en-AU", "en-CA", "en-GB", "en-IN", "en-L2", "en-U
 _REQUIRED = {"doc": str, "block": int, "kind": str, "sentences": list, "labels": list}
 _OPTIONAL = {
     "site": str, "area": str, "level": int, "region": str, "page_kind": str, "variety": str, "year": int,
-    "split": str, "annotations": dict, "stance": list, "stance_annotations": dict,
+    "split": str, "annotations": dict, "stance": list, "stance_annotations": dict, "context": dict,
 }  # fmt: skip
+_CONTEXT = {"heading": str, "previous": str, "next": str, "first_block": bool}
 _CLOSED = {"kind": KINDS, "region": REGIONS, "split": SPLITS, "page_kind": PAGE_KINDS, "variety": VARIETIES}
 
 
@@ -54,6 +55,9 @@ class CorpusBlock:
         The settled stance of each label of each sentence; an empty dict where none was judged.
     stance_annotations : dict of str to tuple of dict of str to str
         Each annotator's stances.
+    context : dict or None
+        For a single sentence out of a page: what the model sees around it (``heading``, ``previous``, ``next``,
+        ``first_block``), which is in no other line. None where the lines around it say so.
     place : str
         "file:line".
     """
@@ -66,6 +70,7 @@ class CorpusBlock:
     annotations: dict[str, tuple[tuple[str, ...], ...]]
     stances: tuple[dict[str, str], ...]
     stance_annotations: dict[str, tuple[dict[str, str], ...]]
+    context: dict[str, Any] | None
     place: str
 
 
@@ -119,7 +124,11 @@ class CorpusDocument:
 
     def inputs(self) -> list[SentenceInput]:
         """Return what the model sees of each annotated sentence, in order."""
-        return page_inputs(self.gold_sentences())
+        contexts = [block.context for block in self.blocks for _ in block.sentences]
+        return [
+            replace(entry, **context) if context else entry
+            for entry, context in zip(page_inputs(self.gold_sentences()), contexts, strict=True)
+        ]
 
 
 def corpus_files(path: Path) -> list[Path]:
@@ -218,6 +227,7 @@ def _faults(entry: object) -> Iterator[str]:
     yield from _label_faults("labels", entry["labels"], len(entry["sentences"]))
     for name, rows in entry.get("annotations", {}).items():
         yield from _label_faults(f"annotations {name!r}", rows, len(entry["sentences"]))
+    yield from _context_faults(entry)
     for name, rows in _stance_rows(entry):
         if rows is not None:
             yield from _stance_faults(name, rows, entry["labels"])
@@ -249,6 +259,17 @@ def _label_faults(name: str, rows: object, sentences: int) -> Iterator[str]:
             yield f"{name}: unknown label {unknown[0]!r}; known are {', '.join(LABELS)}"
         elif len(set(row)) != len(row):
             yield f"{name}: a label stands twice in {row}"
+
+
+def _context_faults(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the context of a single sentence."""
+    context = entry.get("context")
+    if context is None:
+        return
+    if len(entry["sentences"]) != 1:
+        yield "has a context, which is for blocks of one sentence"
+    if {key: type(value) for key, value in context.items()} != _CONTEXT:
+        yield f"a context has {', '.join(_CONTEXT)}: three texts and true or false"
 
 
 def _stance_rows(entry: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -285,6 +306,7 @@ def _block(entry: dict[str, Any], place: str) -> CorpusBlock:
         annotations={name: ordered(rows) for name, rows in entry.get("annotations", {}).items()},
         stances=tuple(entry.get("stance") or ({} for _ in entry["sentences"])),
         stance_annotations={name: tuple(rows) for name, rows in entry.get("stance_annotations", {}).items()},
+        context=entry.get("context"),
         place=place,
     )
 
