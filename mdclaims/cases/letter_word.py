@@ -26,7 +26,6 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.opc.exceptions import OpcError
 from docx.oxml.ns import nsdecls, qn
 from docx.oxml.parser import OxmlElement, parse_xml
-from docx.section import _Header
 from docx.shared import Cm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 from lxml import etree
@@ -354,23 +353,17 @@ def _fixed_times(data: bytes) -> bytes:
 
 
 def _mark_as_draft(document: WordDocument) -> None:
-    """Print the mark in the header of every page."""
-    for number, section in enumerate(document.sections):
-        headers: list[_Header] = [section.header]
+    """Print the mark in the header of every page; a section that shares the header before it has it from there."""
+    for section in document.sections:
+        headers = [section.header]
         if section.different_first_page_header_footer:
             headers.append(section.first_page_header)
         if document.settings.odd_and_even_pages_header_footer:
             headers.append(section.even_page_header)
         for header in headers:
-            # A later section goes on with the header before it, unless it has one of its own.
-            if number == 0 or not header.is_linked_to_previous or isinstance(header, type(section.first_page_header)):
-                _mark(header)
-
-
-def _mark(header: Any) -> None:
-    first = header.paragraphs[0] if header.paragraphs else header.add_paragraph()
-    if first.text != DRAFT_MARK:
-        first.insert_paragraph_before(DRAFT_MARK, style="Draft Mark")
+            first = header.paragraphs[0] if header.paragraphs else header.add_paragraph()
+            if first.text != DRAFT_MARK:
+                first.insert_paragraph_before(DRAFT_MARK, style="Draft Mark")
 
 
 Cell = Sequence[tuple[str, str]]
@@ -658,8 +651,8 @@ def _write_measured(writer: _Writer, measured: Measured | None) -> None:
     writer.paragraph("Exhibit Heading", "Measured on the pages of this case", keep=True)
     writer.paragraph(
         "Exhibit Text",
-        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all websites "
-        f"in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
+        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all "
+        f"websites in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
         f"{_number(len(measured.answers), 'person').replace('persons', 'people')}. Intervals: 95 %.",
         keep=True,
     )
