@@ -29,6 +29,15 @@ def nlp():
     return create_pipeline()
 
 
+@pytest.fixture(scope="session")
+def ranked_case(tmp_path_factory):
+    """The case of `overview_pages`; no test changes it."""
+    from cases import make_case
+    from overview_pages import PAGES
+
+    return make_case(tmp_path_factory.mktemp("ranked"), PAGES)
+
+
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write the golden reports anew")
     parser.addoption("--lower-gate", action="store_true", help="take this model's figures as the quality gate's floors")

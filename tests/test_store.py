@@ -58,7 +58,7 @@ def test_case_folder_may_have_any_name_but_a_pattern(tmp_path):
     written = {**files, **case.join_evidence(), **case.write_redirects(), **case.write_views()}
     case.close()
     assert set(written) == {
-        *(f"{table}/000000-0000.parquet" for table in ("pages", "sentences", "findings", "others")),
+        *(f"{table}/000000-0000.parquet" for table in ("pages", "sentences", "findings", "contacts", "others")),
         "offsets.parquet", "redirects.parquet", "views.sql",
     }  # fmt: skip
     with connect(case.folder) as connection:

@@ -35,7 +35,7 @@ CLAIM = (
     "<!doctype html><html lang=en><title>Knee care</title><h1>Knee pain</h1><h2>Shockwave</h2>"
     "<p>Our shockwave therapy cures knee pain for good in {} sessions. It is completely safe and has no side effects."
     " Some patients feel sore for a day.</p><h2>Visits</h2><p>We are open from Monday to Friday.</p>"
-    "<footer>Call us today to book your visit.</footer>"
+    "<footer>Call us today to book your visit. <a href=tel:+442079460000>Phone</a></footer>"
 )
 
 
@@ -222,7 +222,8 @@ OF_PAGES = ("address", "title", "sha256", "content_type", "kind", "page")
 @given(
     st.sampled_from([("findings", name) for name in (*PAGE_TEXT, *PLACES, "heading_path")])
     | st.sampled_from([("pages", name) for name in (*OF_PAGES, "status", "captured", "findings", "high", "videos")])
-    | st.sampled_from([("sentences", name) for name in ("text", "heading", "sentence", "page")]),
+    | st.sampled_from([("sentences", name) for name in ("text", "heading", "sentence", "page")])
+    | st.sampled_from([("contacts", name) for name in ("field", "value", "shown", "register", "source", "page")]),
     st.integers(0, 100),
 )
 def test_verify_finds_a_changed_exhibit_though_all_hashes_are_mended(screened, tmp_path_factory, column, number):

@@ -37,8 +37,10 @@ Weights = Mapping[str, float]
 class Campaign:
     """What is of interest, with weights above 0.
 
-    A claim's weight is that of its label, times that of its stance, times the largest of the treatments, conditions and
-    rules that it has; what a campaign does not name at all weighs 1. A claim that is none of what it names weighs 0.
+    A claim's weight is a product: of its label's weight, its stance's, and the largest of its treatments, of its
+    conditions and of its rules. What a campaign does not name at all weighs 1. A claim without any of the labels, or
+    of the stances, that are named weighs 0. The same holds of treatments; conditions and rules raise the weight of what
+    has one of these. Where no treatments are named the conditions decide, and where neither are, the rules.
 
     Attributes
     ----------
@@ -75,11 +77,15 @@ class Campaign:
             if weights
         ]
         subjects = [
-            *_term_cases(self.treatments, values),
-            *_term_cases(self.conditions, values),
-            *(f"if(list_contains(rules, '{rule}'), {weight!r}, 0.0)" for rule, weight in self.rules.items()),
+            list(_term_cases(self.treatments, values)),
+            list(_term_cases(self.conditions, values)),
+            [f"if(list_contains(rules, '{rule}'), {weight!r}, 0.0)" for rule, weight in self.rules.items()],
         ]
-        factors = [*kinds, *([f"greatest(0.0, {', '.join(subjects)})"] if subjects else [])]
+        factors = kinds
+        missing = 0.0  # what a claim weighs that has none: the first kind that is named decides, the others raise
+        for cases in filter(None, subjects):
+            factors.append(f"coalesce(nullif(greatest(0.0, {', '.join(cases)}), 0.0), {missing})")
+            missing = 1.0
         return " * ".join(factors) or "1.0", values
 
 

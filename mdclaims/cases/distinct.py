@@ -95,7 +95,7 @@ class DistinctClaim:
     exhibit : str
         Id of the copy that stands for it (`mdclaims.cases.exhibits.exhibit_id`); the next attributes are that copy's.
     page, address : str
-        Its page in the case, and where it can be opened: the file's name for files.
+        Its page in the case, and its address: for files the path below the input.
     title : str or None
     quote : str
     before, after : str or None
@@ -168,7 +168,7 @@ WITH named AS (
   SELECT coalesce(site, '') AS site, page, sentence, exhibit, fingerprint, claim, label, score, stance, kind, hidden,
     coalesce(label, rules[1]) AS name,
     list_position({priorities}, priority) AS urgency,
-    fold(quote) AS folded,
+    folded(quote) AS folded,
     qualifier IS NULL AS bare,
     if(priority = 'info', [], rules) AS rules,
     if(serious AND priority <> 'info', serious_names(concat_ws(' | ', quote, {headings})), []) AS serious,
@@ -195,7 +195,7 @@ WITH grouped AS (
     list_sort(list_distinct(flatten(list(rules)))) AS rules,
     max(score) AS score,
     arg_min(struct_pack(page := page, fingerprint := fingerprint),
-      (urgency, hidden OR kind IN ('title', 'description', 'structured', 'alt'), -coalesce(score, 0), page, sentence))
+      (urgency, hidden OR kind IN ('title', 'description', 'structured', 'alt'), page, sentence))
       AS best
   FROM copies GROUP BY id, site, name
 )
@@ -216,7 +216,7 @@ def group_claims(case: OpenCase, campaign: Campaign | None = None) -> Grouping:
         Weighs claims; those of weight 0 are hidden. None weighs all 1.
     """
     connection = case.connection
-    _add_functions(connection)
+    _add_function(connection)
     weight, values = ("1.0", []) if campaign is None else campaign.weight_sql()
     stigma = campaign is not None and campaign.asks_for_stigma
     copies = _COPIES.format(priorities=list(PRIORITIES), headings=HEADINGS, weight=weight, stigma=stigma)
@@ -230,13 +230,10 @@ def group_claims(case: OpenCase, campaign: Campaign | None = None) -> Grouping:
     return Grouping(findings, claims, hidden, not_compared)
 
 
-def _add_functions(connection: DuckDBPyConnection) -> None:
+def _add_function(connection: DuckDBPyConnection) -> None:
     """Let SQL use what Python owns."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_functions() WHERE function_name IN ('fold', 'serious_names')"
-    ).fetchall()
-    if known == [(0,)]:
-        connection.create_function("fold", fold, ["VARCHAR"], "VARCHAR")
+    known = connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'serious_names'").fetchall()
+    if not known:
         connection.create_function("serious_names", _serious_names, ["VARCHAR"], "VARCHAR[]")
 
 
@@ -337,6 +334,9 @@ ORDER = """c.urgency, c.weight DESC,
     + coalesce(f.serious, false)::INT + c.unqualified::INT
     - 2 * (f.kind IN ('title', 'heading', 'link', 'button', 'alt') OR len(string_split(f.quote, ' ')) < 6)::INT) DESC,
   c.score DESC NULLS LAST, c.id"""
+ADDRESS = "coalesce(f.address, regexp_replace(f.file, '^[^/]+/', ''))"
+"""SQL for what stands for the address of a finding: for files, `mdclaims.cases.exhibits.file_address`."""
+
 # Of the claim, and of the finding that stands for it.
 _COLUMNS: dict[str, str] = {
     **{name: f"c.{name}" for name in ("id", "site", "name", "label", "family", "family_sites", "copies", "pages")},
@@ -344,7 +344,7 @@ _COLUMNS: dict[str, str] = {
     **{name: f"f.{name}" for name in ("exhibit", "page", "title", "quote", "before", "after", "stance", "reason")},
     **{name: f"f.{name}" for name in ("qualifier", "qualifier_kind", "link", "fingerprint", "sentence")},
     "priority": "c.urgency",
-    "address": "coalesce(f.address, f.file)",
+    "address": ADDRESS,
     "headings": "f.heading_path",
 }
 _SELECT = (
@@ -390,7 +390,7 @@ def family(case: OpenCase, claim: DistinctClaim) -> list[DistinctClaim]:
 def copies(case: OpenCase, id: str) -> list[Copy]:
     """Return the findings that are one claim, in the order of the case."""
     rows = case.connection.cursor().execute(
-        "SELECT f.exhibit, f.page, coalesce(f.address, f.file), f.title, f.sentence, f.priority, f.fingerprint "
+        f"SELECT f.exhibit, f.page, {ADDRESS}, f.title, f.sentence, f.priority, f.fingerprint "  # noqa: S608  # names
         "FROM copies AS c JOIN findings AS f ON f.page = c.page AND f.fingerprint = c.fingerprint "
         "WHERE c.id = ? ORDER BY f.page, f.sentence",
         [id],

@@ -191,6 +191,12 @@ class Ranking:
     jurisdictions: tuple[str, ...]
 
     @property
+    def foreign_rules(self) -> tuple[str, ...]:
+        """Rules that the campaign names and the case was not screened for."""
+        named = () if self.campaign is None else self.campaign.rules
+        return tuple(rule for rule in named if rule.partition("-")[0].lower() not in self.jurisdictions)
+
+    @property
     def ranked(self) -> tuple[RankedSite, ...]:
         """The sites that have points."""
         return tuple(site for site in self.sites if site.rank is not None)
@@ -303,7 +309,7 @@ def _reason(points: Sequence[Point], serious: Sequence[str], rules: Sequence[str
             names = named.get(point.measure.name, ())
             shown = ", ".join(names[:_MOST_NAMED])
             more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            parts.append(f"{point.count:g} {point.measure.words}" + (f" ({shown}{more})" if names else ""))
+            parts.append(f"{point.measure.words}: {point.count:g}" + (f" ({shown}{more})" if names else ""))
     return "; ".join(parts) or "nothing that counts"
 
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mdclaims.cases.batch import Task
+from mdclaims.cases.contacts import contact_rows
 from mdclaims.cases.coverage import measure, sites_of_case, sites_table, total
 from mdclaims.cases.engine import Culprit, Key, Progress, Tell, Work
 from mdclaims.cases.exhibits import quotation
@@ -132,6 +133,8 @@ class BeginCheck:
         What the manifest says.
     parts : tuple of str
         The names of all parts, in order.
+    same_telephones : bool
+        Telephone numbers are told by the version that told them for the case.
     pages : frozenset of str or None
         Read only these pages again; None reads all that have findings.
     """
@@ -145,6 +148,7 @@ class BeginCheck:
     listed: tuple[ListedSite, ...]
     coverage: Mapping[str, Any]
     parts: tuple[str, ...]
+    same_telephones: bool = True
     pages: frozenset[str] | None = None
 
     def __call__(self) -> Work:
@@ -425,6 +429,7 @@ class _Checker:
             page = row["page"]
             self._number(name, row, tally)
             findings, sentences = tables["findings"].take(page), tables["sentences"].take(page)
+            contacts = tables["contacts"].take(page)
             self._check_counts(name, row, findings, sentences, tables, tally)
             offset = offsets.get(page)
             if offset is not None:
@@ -432,7 +437,7 @@ class _Checker:
             if findings and (self._begin.pages is None or page in self._begin.pages):
                 place: Key = (1, tally.pages)
                 tell.reading(place, str(row["address"] or row["file"]))
-                self._check_page(row, offset, findings, sentences, failed.get(place), tally)
+                self._check_page(row, offset, findings, sentences, contacts, failed.get(place), tally)
             tally.pages += 1
         if len(bases) > 1:
             tally.fails(OFFSETS_FILE, f"its offsets of part {name} are not those of the part")
@@ -515,6 +520,7 @@ class _Checker:
         offset: int | None,
         findings: Sequence[Mapping[str, Any]],
         sentences: Sequence[Mapping[str, Any]],
+        contacts: Sequence[Mapping[str, Any]],
         culprit: Culprit | None,
         tally: _Tally,
     ) -> None:
@@ -539,6 +545,7 @@ class _Checker:
                 tally.add(_remark(where, row, finding, [reason]))
             return
         wrong = [*reread.wrong, *self._wrong_sentences(sentences, reread)]
+        self._check_contacts(row, contacts, reread, tally)
         for finding, reasons in zip(findings, self._wrong_findings(row, findings, reread), strict=True):
             if wrong or reasons:
                 tally.add(_remark(where, row, finding, [*wrong, *reasons]))
@@ -546,6 +553,16 @@ class _Checker:
                 tally.held += 1
                 if self._begin.pages is not None:
                     tally.exhibits.append({**row, **finding, "evidence_offset": offset})
+
+    def _check_contacts(
+        self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: _Reread, tally: _Tally
+    ) -> None:
+        if not (self._begin.same_reader and self._begin.same_telephones):
+            return
+        address = row["address"] if row["offset"] is not None else None
+        if list(contacts) != list(contact_rows(row["page"], reread.page, address)):
+            where = f"contacts of page {_cut(row['page'])}"
+            tally.fails(where, f"whose site it is ({_address(row)}) is not what the page gives")
 
     # --- what is quoted -------------------------------------------------------------------------------------------
 

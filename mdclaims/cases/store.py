@@ -130,11 +130,27 @@ FINDINGS = pa.schema(
         ("link", pa.string()),
     ]
 )
+CONTACTS = pa.schema(
+    [
+        ("page", pa.string()),
+        ("field", pa.string()),
+        ("value", pa.string()),
+        ("shown", pa.string()),
+        ("register", pa.string()),
+        ("source", pa.string()),
+    ]
+)
 OTHERS = pa.schema([("site", pa.string()), ("kind", pa.string()), ("captures", pa.int64())])
 REDIRECTS = pa.schema([("file", pa.string()), ("asked", pa.string()), ("reached", pa.string())])
 OFFSETS = pa.schema([("page", pa.string()), ("evidence_offset", pa.int64())])
 
-TABLES: dict[str, pa.Schema] = {"pages": PAGES, "sentences": SENTENCES, "findings": FINDINGS, "others": OTHERS}
+TABLES: dict[str, pa.Schema] = {
+    "pages": PAGES,
+    "sentences": SENTENCES,
+    "findings": FINDINGS,
+    "contacts": CONTACTS,
+    "others": OTHERS,
+}
 """The tables that are written in parts, each in a folder of its name."""
 
 _VIEWS = """-- Views of this case. In its folder: duckdb -init views.sql
@@ -151,6 +167,9 @@ CREATE OR REPLACE VIEW findings AS
     f.*
   FROM read_parquet('findings/*.parquet') AS f JOIN pages AS p USING (page);
 CREATE OR REPLACE VIEW sentences AS SELECT * FROM read_parquet('sentences/*.parquet');
+CREATE OR REPLACE VIEW contacts AS
+  SELECT p.site, p.asked, p.address, p.file, c.*
+  FROM read_parquet('contacts/*.parquet') AS c JOIN pages AS p USING (page);
 CREATE OR REPLACE VIEW others AS SELECT * FROM read_parquet('others/*.parquet');
 """
 _SITES_VIEW = """CREATE OR REPLACE VIEW sites AS SELECT * FROM read_parquet('sites.parquet');

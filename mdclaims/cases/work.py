@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from mdclaims.cases.batch import SourceFile, Task
+from mdclaims.cases.contacts import contact_rows
 from mdclaims.cases.engine import Culprit, Key, Progress, Tell, Work
 from mdclaims.cases.exhibits import finding_rows, sentence_rows
 from mdclaims.cases.sites import Sites
@@ -85,7 +86,7 @@ class Begin:
 
 
 # What could change a finding or the bytes of a part.
-_PACKAGES = ("numpy", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
+_PACKAGES = ("numpy", "phonenumbers", "pyarrow", "scikit-learn", "scipy", "selectolax", "spacy", "tldextract")
 
 
 def versions_of(screener: Screener) -> dict[str, Any]:
@@ -340,6 +341,7 @@ class _TaskWriter:
         # Whatever can fail comes first: a page is in the case whole or not at all.
         sentences = list(sentence_rows(row["page"], result))
         findings = list(finding_rows(row["page"], result, address))
+        contacts = list(contact_rows(row["page"], result.page, address))
         counts = Counter(finding.priority for finding in result.findings)
         if findings and place is not None and self._begin.evidence:
             row["evidence_offset"] = self._evidence.tell()
@@ -348,6 +350,8 @@ class _TaskWriter:
             self._writer.add("sentences", sentence)
         for finding in findings:
             self._writer.add("findings", finding)
+        for contact in contacts:
+            self._writer.add("contacts", contact)
         self._put({**row, "findings": len(result.findings), **{key: counts[key] for key in PRIORITIES}})
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mdclaims.errors import ReadError
+from mdclaims.reading.contact_marks import LINKS, MOST_MARKS, data_marks, link_mark, may_hold_links
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, Unread, directive_text, replace_unencodable
 
@@ -179,6 +180,8 @@ def read_html(markup: str, builder: PageBuilder, *, max_depth: int, line: int = 
         return None
     before = builder.blocks
     title = _add_metadata(tree, builder)
+    if may_hold_links(markup):
+        _add_contact_links(tree, builder)
     lines = _CommentLines(markup, line)
     # The metadata has an order of its own, so that no comment stands before one of its texts.
     for text in _comments_before_body(root, tree.head):
@@ -306,10 +309,29 @@ def _add_metadata(tree: LexborHTMLParser, builder: PageBuilder) -> str | None:
                 text = add(node.attributes.get("content") or "", kind, f'meta[{attribute}="{name}"]')
                 if kind == "title":
                     title = title or text or None
+    for name, node in metas:
+        if name.strip().lower() == "og:site_name":
+            _add_mark(builder, "site_name", node.attributes.get("content") or "")
     for node in tree.css('script[type="application/ld+json"]'):
-        for text in _json_ld_texts(node.text()):
+        data = _json_ld(node.text())
+        for text in _json_ld_texts(data):
             add(text, "structured", 'script[type="application/ld+json"]')
+        for kind, value in data_marks(data):
+            _add_mark(builder, kind, replace_unencodable(value))
     return title
+
+
+def _add_contact_links(tree: LexborHTMLParser, builder: PageBuilder) -> None:
+    for node in tree.css(LINKS):
+        mark = link_mark(node.attributes.get("href") or "")
+        if mark is not None:
+            _add_mark(builder, *mark)
+
+
+def _add_mark(builder: PageBuilder, kind: str, value: str) -> None:
+    marks = builder.contact_marks
+    if value and (kind, value) not in marks and len(marks) < MOST_MARKS:
+        marks.append((kind, value))
 
 
 def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
@@ -319,12 +341,16 @@ def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
         parent = parent.parent
 
 
-def _json_ld_texts(source: str) -> list[str]:
-    """Return the prose of a JSON-LD script in its order; a script that is not valid JSON has none."""
+def _json_ld(source: str) -> Any:
+    """Return the data of a JSON-LD script; one that is not valid JSON has none."""
     try:
-        data = json.loads(source.strip().removeprefix("<!--").removesuffix("-->"), strict=False)
+        return json.loads(source.strip().removeprefix("<!--").removesuffix("-->"), strict=False)
     except (ValueError, RecursionError):
-        return []
+        return None
+
+
+def _json_ld_texts(data: Any) -> list[str]:
+    """Return the prose of JSON-LD data in its order."""
     texts: list[str] = []
     stack: list[tuple[str, object]] = [("", data)]
     while stack:

@@ -183,6 +183,9 @@ class Page:
         What the document tells mdclaims about itself, in order.
     unread : Unread
         What it shows that is not in `text` (HTML only).
+    contact_marks : tuple of (str, str)
+        What its code, and not its text, says of whose page it is (HTML only): name, legal_name, site_name, telephone,
+        email, address or identifier, each with its value as it stands there.
     """
 
     source: str
@@ -196,6 +199,7 @@ class Page:
     source_text: str | None = field(default=None, repr=False)
     directives: tuple[Directive, ...] = ()
     unread: Unread = Unread()
+    contact_marks: tuple[tuple[str, str], ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -337,9 +341,12 @@ class PageBuilder:
     ----------
     unread : Unread
         Set by the reader.
+    contact_marks : list of (str, str)
+        Filled by the reader.
     """
 
     unread: Unread = field(default_factory=Unread)
+    contact_marks: list[tuple[str, str]] = field(default_factory=list)
 
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
@@ -443,6 +450,7 @@ class PageBuilder:
             source_text=source_text,
             directives=(*self._directives, *behind),
             unread=self.unread,
+            contact_marks=tuple(self.contact_marks),
         )
 
 

@@ -8,21 +8,16 @@ template's, and no request.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import groupby
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from mdclaims.findings.findings import PageResult
 from mdclaims.findings.rules import check_line
 from mdclaims.labels import PRIORITIES, Label
 from mdclaims.reading.page import Block
+from mdclaims.reports.html_page import block_hash, page_template
 from mdclaims.reports.report import (
     CERTAINTY_LINE,
     FIRST_SHOWN,
@@ -63,7 +58,7 @@ def render_html(report: Report) -> str:
 
     Equal reports give equal files. Control characters and direction overrides of the pages are shown as U+FFFD.
     """
-    template = _template()
+    template = page_template("report.html.jinja")
     report = for_people(report)
     anchors = _anchors(report.pages)
     numbers = {id(result): n for n, result in enumerate(report.pages)}
@@ -85,8 +80,8 @@ def render_html(report: Report) -> str:
         kind_words=KIND_WORDS,
         region_words=REGION_WORDS,
         hidden_words=HIDDEN_WORDS,
-        style_hash=_block_hash(template, "style"),
-        script_hash=_block_hash(template, "script"),
+        style_hash=block_hash(template, "style"),
+        script_hash=block_hash(template, "script"),
     )
 
 
@@ -347,19 +342,3 @@ def _priorities(report: Report) -> dict[str, int]:
     for result in report.pages:
         totals.update(by_priority(result))
     return {priority: totals[priority] for priority in PRIORITIES}
-
-
-# --- the template ---------------------------------------------------------------------------------------------
-
-
-@cache
-def _template() -> Template:
-    source = (files("mdclaims") / "data" / "templates" / "report.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
-    return environment.from_string(source)
-
-
-def _block_hash(template: Template, name: str) -> str:
-    """Return what a Content-Security-Policy calls the style or script of the template: its SHA-256 in base64."""
-    text = "".join(template.blocks[name](template.new_context()))
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
