@@ -140,6 +140,7 @@ def test_a_letter_has_each_upheld_claim_once_with_its_evidence(copy):
     uphold(copy / "case", "address = 'https://knee.example/a' AND quote = ?", SAFE)
     document, result = write(copy, timezone="Europe/London")
     assert (result.exhibits, result.left_out, result.notes) == (2, (), ())
+    assert "[Name of the addressee]\n[Address of the addressee]" in [p.text for p in document.paragraphs]
     first, second = exhibits(document)
     assert first == {
         "Page": "https://knee.example/a",
@@ -305,6 +306,26 @@ def test_a_page_that_was_read_again_without_the_words_is_told(tmp_path):
     assert any("was read again on 2026-08-01 without these words" in note for note in result.notes)
 
 
+def test_the_addressee_is_whom_the_site_names(tmp_path):
+    contact = (
+        "<!doctype html><html lang=en><title>Contact | Hill Knee Clinic</title><h1>Contact</h1>"
+        "<footer><p>Hill Knee Clinic Ltd, 12 High Street, Leeds LS1 4DY</p><p>desk@knee.example</p></footer>"
+    )
+    address = "https://knee.example/contact"
+    records = [
+        page("https://knee.example/a", "Care | Hill Knee Clinic", CURE, "2026-07-01T09:30:00Z"),
+        record(answer(contact.encode()), address=address, date="2026-07-01T09:31:00Z"),
+    ]
+    (tmp_path / "sites.warc.gz").write_bytes(per_record(records))
+    screen([str(tmp_path / "sites.warc.gz")], tmp_path / "case", ScreenOptions(settings=Settings(mode="screen")))
+    uphold(tmp_path / "case", "quote = ?", CURE)
+    document, result = write(tmp_path)
+    (addressee,) = (p.text for p in document.paragraphs if "LS1 4DY" in p.text)
+    assert addressee.startswith("Hill Knee Clinic")
+    assert addressee.endswith("desk@knee.example")
+    assert any("the addressee was read from" in note and address in note for note in result.notes)
+
+
 # --- what holds ---------------------------------------------------------------------------------------------------
 
 
@@ -453,7 +474,7 @@ def test_a_template_keeps_its_styles_and_words_and_gets_the_exhibits(copy):
     texts = [p.text for p in document.paragraphs]
     assert texts[0] == "Board of Knees"
     assert texts.index("Exhibit 1") < texts.index("Yours") < texts.index(next(t for t in texts if "Schedule 1" in t))
-    assert "Dear [Name and address of the addressee], on 23 November 2026" in texts
+    assert "Dear [Name of the addressee]\n[Address of the addressee], on 23 November 2026" in texts
     assert document.styles["Exhibit Quote"].font.size == Pt(23)
     assert "About knee.example" in whole_text(document)
     assert document.sections[0].footer.paragraphs[0].text == "File of knee.example"

@@ -511,7 +511,7 @@ def _about_provision(number: int, name: str, day: date) -> list[str]:
 def _addressee(card: Card) -> str:
     """Return name, address and e-mail as the site's pages give them; in brackets what they do not."""
     found = {field: next(iter(card[field]), None) for field in _ADDRESSEE}
-    lines = [value.shown if value is not None else gap for value, gap in zip(found.values(), _GAPS, strict=True)]
+    lines = [value.value if value is not None else gap for value, gap in zip(found.values(), _GAPS, strict=True)]
     return "\n".join(line for line in lines if line)
 
 

@@ -555,7 +555,7 @@ class _Checker:
                     tally.exhibits.append({**row, **finding, "evidence_offset": offset})
 
     def _check_contacts(
-        self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: _Reread, tally: _Tally
+        self, row: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]], reread: Reread, tally: _Tally
     ) -> None:
         if not (self._begin.same_reader and self._begin.same_telephones):
             return

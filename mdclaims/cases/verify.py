@@ -392,7 +392,7 @@ def _check_exhibits(
         tuple(_listed(manifest)),
         manifest.content["coverage"],
         tuple(parts),
-        manifest.versions.get("phonenumbers") == _version_here("phonenumbers"),
+        manifest.versions.get("phonenumbers") == version_here("phonenumbers"),
         options.pages,
     )
     checks: dict[int, tuple[int, int, int]] = {}
