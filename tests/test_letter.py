@@ -18,7 +18,7 @@ from archives import answer, per_record, record
 from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Pt
-from helpers import run_cli
+from helpers import run_cli, run_python
 from hypothesis import given
 from hypothesis import strategies as st
 from test_verify import mend, rewrite
@@ -130,6 +130,17 @@ def body_text(document):
 def main_xml(path):
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pdf_pages(path):
+    """Return the text of each page, as LibreOffice shows a letter."""
+    if shutil.which("soffice") is None:
+        pytest.skip("needs LibreOffice")
+    profile = f"-env:UserInstallation={(path.parent / 'office').as_uri()}"
+    command = ["soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", str(path.parent), str(path)]
+    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    with pypdfium2.PdfDocument(path.with_suffix(".pdf")) as pdf:
+        return [sheet.get_textpage().get_text_bounded().replace("\r", "") for sheet in pdf]
 
 
 # --- what stands in it --------------------------------------------------------------------------------------------
@@ -309,7 +320,8 @@ def test_a_page_that_was_read_again_without_the_words_is_told(tmp_path):
 def test_the_addressee_is_whom_the_site_names(tmp_path):
     contact = (
         "<!doctype html><html lang=en><title>Contact | Hill Knee Clinic</title><h1>Contact</h1>"
-        "<footer><p>Hill Knee Clinic Ltd, 12 High Street, Leeds LS1 4DY</p><p>desk@knee.example</p></footer>"
+        "<p>We are open from Monday to Friday, and the house is easy to find by bus and by train.</p>"
+        "<footer><p>12 High Street, Leeds LS1 4DY</p><p>desk@hillknee.co.uk</p></footer>"
     )
     address = "https://knee.example/contact"
     records = [
@@ -320,9 +332,8 @@ def test_the_addressee_is_whom_the_site_names(tmp_path):
     screen([str(tmp_path / "sites.warc.gz")], tmp_path / "case", ScreenOptions(settings=Settings(mode="screen")))
     uphold(tmp_path / "case", "quote = ?", CURE)
     document, result = write(tmp_path)
-    (addressee,) = (p.text for p in document.paragraphs if "LS1 4DY" in p.text)
-    assert addressee.startswith("Hill Knee Clinic")
-    assert addressee.endswith("desk@knee.example")
+    expected = "Hill Knee Clinic\n12 High Street, Leeds LS1 4DY\ndesk@hillknee.co.uk"
+    assert document.paragraphs[2].text == expected
     assert any("the addressee was read from" in note and address in note for note in result.notes)
 
 
@@ -533,6 +544,28 @@ def test_every_page_of_a_template_with_several_headers_is_marked(copy):
 # --- the file -----------------------------------------------------------------------------------------------------
 
 
+def test_the_builtin_template_can_be_written_and_used(copy):
+    uphold(copy / "case", "site = 'knee.example' AND quote = ?", CURE)
+    (copy / "template.docx").write_bytes(run_python("-m", "mdclaims.cases.letter_word").stdout)
+    own, _ = write(copy, template=copy / "template.docx")
+    built_in, _ = write(copy, name="other.docx")
+    assert whole_text(own) == whole_text(built_in)
+
+
+def test_a_very_long_statement_is_on_the_pages_whole(tmp_path):
+    words = " ".join(f"word{number}" for number in range(1500))
+    long = f"Our therapy cures knee pain for good with {words} in a week."
+    record_ = page("https://knee.example/a", "Care", long, "2026-07-01T09:30:00Z")
+    (tmp_path / "sites.warc.gz").write_bytes(per_record([record_]))
+    screen([str(tmp_path / "sites.warc.gz")], tmp_path / "case", ScreenOptions(settings=Settings(mode="screen")))
+    covers = uphold(tmp_path / "case", "quote LIKE '%word1499%'")
+    document, _ = write(tmp_path)
+    statement = exhibits(document)[0]["Statement"]
+    assert statement == covers[0].quote
+    assert len(statement) > 5_000
+    assert set(statement.split()) <= set("\n".join(pdf_pages(tmp_path / "letter.docx")).split())
+
+
 def test_the_same_case_and_decisions_give_the_same_bytes(copy):
     uphold(copy / "case", "site = 'knee.example' AND quote = ?", CURE)
     path = template(copy, "{{exhibits}}", "{{schedules}}")
@@ -591,24 +624,11 @@ def test_help_needs_no_extra():
     assert b"--letter" in result.stdout
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
-def test_libreoffice_opens_the_letter_as_pages(copy, tmp_path):
+def test_libreoffice_opens_the_letter_as_pages(copy):
     """Every page has its number, no heading stands alone at the end of one, and no exhibit is lost."""
     uphold(copy / "case", "site = 'knee.example' AND label <> 'stigma_framing'")
     _, result = write(copy, draft=True)
-    command = [
-        "soffice",
-        "--headless",
-        f"-env:UserInstallation={(tmp_path / 'office').as_uri()}",
-        "--convert-to",
-        "pdf",
-    ]
-    subprocess.run([*command, "--outdir", str(tmp_path), str(copy / "letter.docx")], check=True, timeout=120)
-    pages = []
-    with pypdfium2.PdfDocument(tmp_path / "letter.pdf") as pdf:
-        for sheet in pdf:
-            text = sheet.get_textpage()
-            pages.append(text.get_text_bounded().replace("\r", ""))
+    pages = pdf_pages(copy / "letter.docx")
     assert len(pages) > 4
     for number, text in enumerate(pages, start=1):
         assert DRAFT_MARK in text

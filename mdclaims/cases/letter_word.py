@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -334,15 +335,14 @@ def letter_bytes(letter: Letter, template: WordDocument) -> bytes:
     properties.created = properties.modified = datetime.combine(letter.day, time())
     properties.last_modified_by = ""
     properties.revision = 1
-    stream = io.BytesIO()
-    template.save(stream)
-    return _fixed_times(stream.getvalue())
+    return _saved(template)
 
 
-def _fixed_times(data: bytes) -> bytes:
-    """Return a zip archive whose members bear no time and no system."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+def _saved(document: WordDocument) -> bytes:
+    """Return a document as a file: a zip archive whose members bear no time and no system."""
+    stream, out = io.BytesIO(), io.BytesIO()
+    document.save(stream)
+    with zipfile.ZipFile(stream) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
             member = zipfile.ZipInfo(name)  # 1980-01-01
             member.create_system = 3
@@ -784,3 +784,8 @@ def _archive(row: Mapping[str, Any]) -> str:
 
 def _evidence(row: Mapping[str, Any]) -> str:
     return "none kept" if row["evidence_offset"] is None else f"{row['evidence_offset']:,}"
+
+
+if __name__ == "__main__":
+    # docs/letters.md: python -m mdclaims.cases.letter_word > letter-template.docx
+    sys.stdout.buffer.write(_saved(default_template()))
