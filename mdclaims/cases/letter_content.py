@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from mdclaims.cases.campaign import STIGMA, Campaign
 from mdclaims.cases.casefile import OpenCase, open_case
+from mdclaims.cases.contacts import Card, site_cards
 from mdclaims.cases.decisions import Decision, Decisions, read_decisions
 from mdclaims.cases.engine import PageLimits
 from mdclaims.cases.exhibits import exhibit_id, file_address
@@ -30,7 +31,7 @@ from mdclaims.model.persistence import META_FILE, folder_digest, shipped_model
 from mdclaims.reports.controls import one_line
 
 UPHELD = "upheld"
-NO_ADDRESSEE = "[Name and address of the addressee]"
+NO_NAME, NO_ADDRESS = "[Name of the addressee]", "[Address of the addressee]"
 _MOST_LISTED = 200
 """Pages that Schedule 2 lists of a kind; the others are counted."""
 _MOST_NAMED = 5
@@ -281,6 +282,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
             raise UsageError(_nothing(options, chosen))
         verified, left_out = _verify(opened, options, chosen)
         later = _read_later(opened, verified)
+        card = site_cards(opened.connection, [options.site])[options.site]
     if not verified:
         raise BrokenCaseError(f"none of the exhibits of {options.site} holds. {left_out[0].line()}")
     exhibits = _number(_places(verified, chosen, later))
@@ -289,7 +291,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
         day=options.day,
         is_draft=options.draft,
         zone=zone,
-        addressee=NO_ADDRESSEE,
+        addressee=_addressee(card),
         exhibits=exhibits,
         left_out=tuple(left_out),
         manifest=opened.manifest,
@@ -299,7 +301,7 @@ def gather(case: Path, options: LetterOptions, zone: tzinfo | None) -> tuple[Let
         measured=read_measured(case),
         reviewers=_reviewers(exhibits),
     )
-    return letter, list(_notes(exhibits, chosen, options))
+    return letter, [*_notes(exhibits, chosen, options), *_about_addressee(card)]
 
 
 def _nothing(options: LetterOptions, chosen: _Chosen) -> str:
@@ -504,6 +506,24 @@ def _about_provision(number: int, name: str, day: date) -> list[str]:
             f"exhibit {number}: provision {name} was read on {rule.checked}, over a year ago; see if it still holds"
         ]
     return []
+
+
+def _addressee(card: Card) -> str:
+    """Return name, address and e-mail as the site's pages give them; in brackets what they do not."""
+    found = {field: next(iter(card[field]), None) for field in _ADDRESSEE}
+    lines = [value.value if value is not None else gap for value, gap in zip(found.values(), _GAPS, strict=True)]
+    return "\n".join(line for line in lines if line)
+
+
+_ADDRESSEE = ("name", "address", "email")
+_GAPS = (NO_NAME, NO_ADDRESS, "")
+
+
+def _about_addressee(card: Card) -> Iterator[str]:
+    """Yield from which pages the addressee was read: a page can say anything, and was not verified for this."""
+    pages = dict.fromkeys(one_line(card[field][0].address) for field in _ADDRESSEE if card[field])
+    if pages:
+        yield f"the addressee was read from {' and '.join(pages)}; see that it is right"
 
 
 # --- schedules ----------------------------------------------------------------------------------------------------

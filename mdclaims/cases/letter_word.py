@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -26,7 +27,6 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.opc.exceptions import OpcError
 from docx.oxml.ns import nsdecls, qn
 from docx.oxml.parser import OxmlElement, parse_xml
-from docx.section import _Header
 from docx.shared import Cm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 from lxml import etree
@@ -335,15 +335,14 @@ def letter_bytes(letter: Letter, template: WordDocument) -> bytes:
     properties.created = properties.modified = datetime.combine(letter.day, time())
     properties.last_modified_by = ""
     properties.revision = 1
-    stream = io.BytesIO()
-    template.save(stream)
-    return _fixed_times(stream.getvalue())
+    return _saved(template)
 
 
-def _fixed_times(data: bytes) -> bytes:
-    """Return a zip archive whose members bear no time and no system."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+def _saved(document: WordDocument) -> bytes:
+    """Return a document as a file: a zip archive whose members bear no time and no system."""
+    stream, out = io.BytesIO(), io.BytesIO()
+    document.save(stream)
+    with zipfile.ZipFile(stream) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
             member = zipfile.ZipInfo(name)  # 1980-01-01
             member.create_system = 3
@@ -354,23 +353,17 @@ def _fixed_times(data: bytes) -> bytes:
 
 
 def _mark_as_draft(document: WordDocument) -> None:
-    """Print the mark in the header of every page."""
-    for number, section in enumerate(document.sections):
-        headers: list[_Header] = [section.header]
+    """Print the mark in the header of every page; a section that shares the header before it has it from there."""
+    for section in document.sections:
+        headers = [section.header]
         if section.different_first_page_header_footer:
             headers.append(section.first_page_header)
         if document.settings.odd_and_even_pages_header_footer:
             headers.append(section.even_page_header)
         for header in headers:
-            # A later section goes on with the header before it, unless it has one of its own.
-            if number == 0 or not header.is_linked_to_previous or isinstance(header, type(section.first_page_header)):
-                _mark(header)
-
-
-def _mark(header: Any) -> None:
-    first = header.paragraphs[0] if header.paragraphs else header.add_paragraph()
-    if first.text != DRAFT_MARK:
-        first.insert_paragraph_before(DRAFT_MARK, style="Draft Mark")
+            first = header.paragraphs[0] if header.paragraphs else header.add_paragraph()
+            if first.text != DRAFT_MARK:
+                first.insert_paragraph_before(DRAFT_MARK, style="Draft Mark")
 
 
 Cell = Sequence[tuple[str, str]]
@@ -658,8 +651,8 @@ def _write_measured(writer: _Writer, measured: Measured | None) -> None:
     writer.paragraph("Exhibit Heading", "Measured on the pages of this case", keep=True)
     writer.paragraph(
         "Exhibit Text",
-        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all websites "
-        f"in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
+        f"{_number(measured.judged, 'sentence')} of a random sample, drawn from {sentences:,} sentences of all "
+        f"websites in the case ({_number(pages, 'page')}), judged without knowing what the program had marked, by "
         f"{_number(len(measured.answers), 'person').replace('persons', 'people')}. Intervals: 95 %.",
         keep=True,
     )
@@ -791,3 +784,8 @@ def _archive(row: Mapping[str, Any]) -> str:
 
 def _evidence(row: Mapping[str, Any]) -> str:
     return "none kept" if row["evidence_offset"] is None else f"{row['evidence_offset']:,}"
+
+
+if __name__ == "__main__":
+    # docs/letters.md: python -m mdclaims.cases.letter_word > letter-template.docx
+    sys.stdout.buffer.write(_saved(default_template()))

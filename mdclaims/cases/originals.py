@@ -88,8 +88,8 @@ class Originals:
         folders : sequence of Path
             Where to look for its inputs.
         evidence : bool
-            A page without a copy in the evidence is an error; False looks for its input, for of pages without findings no
-            copy is kept.
+            A page without a copy in the evidence is an error; False looks for its input, for of pages without findings
+            no copy is kept.
         """
         here = {name: version_here(name) for name in manifest.versions}
         return cls(
