@@ -48,7 +48,7 @@ class BeginLookup:
     ----------
     check : BeginCheck
     wanted : Path
-        A table with the columns of `pages`, ``at`` (where the record begins in the evidence), ``task``, and ``texts``:
+        A table with the columns of `pages`, ``record`` (where it begins in the evidence), ``task``, and ``texts``:
         the sentences to look for.
     anywhere : bool
         A sentence stands where its words do, whatever sentence they are part of: for pages that another version divided
@@ -95,7 +95,7 @@ class _Looker:
 
     def _standing(self, row: Mapping[str, Any]) -> list[str]:
         """Return the wanted sentences that stand on a page."""
-        found = self._reader.read(row, row["at"])
+        found = self._reader.read(row, row["record"])
         if found.wrong:
             raise ReadError(f"is not what the case describes ({found.wrong[0]}); run mdclaims verify")
         if self._begin.anywhere:

@@ -6,8 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 SAME_PAGE = (
-    "http and https, www., the default port, case of the host, a slash at the end of the path, fragments (not #! and #/),"
-    " and the query keys of advertisers (utm_..., gclid, fbclid and the like) make no difference between two addresses"
+    "http and https, www., the default port, case of the host, a slash at the end of the path, fragments "
+    "(not #! and #/) and the query keys of advertisers (utm_..., gclid, fbclid and the like) make no difference"
 )
 """The rule, for those who read a comparison."""
 
