@@ -7,7 +7,7 @@ the evidence or the inputs, by workers that are watched, since the case may come
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mdclaims.cases.batch import Task
 from mdclaims.cases.engine import Key, PageLimits, ProcessEngine, Progress, Tell, Work
-from mdclaims.cases.recheck import BeginCheck, PageReader, UncheckableError
+from mdclaims.cases.recheck import BeginCheck, PageReader, Reread, UncheckableError
 from mdclaims.cases.store import Part
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.changes import comparable
@@ -61,15 +61,17 @@ class BeginLookup:
 
     def __call__(self) -> Work:
         """Return what looks through the pages of a task."""
-        return _Looker(self, PageReader(self.check)).work
+        # Two screenings of one folder have inputs of one name in two places: the one that agrees is taken.
+        folders = self.check.folders or (Path(),)
+        return _Looker(self, [PageReader(replace(self.check, folders=(folder,))) for folder in folders]).work
 
 
 class _Looker:
     """Looks through pages, one task after another."""
 
-    def __init__(self, begin: BeginLookup, reader: PageReader) -> None:
+    def __init__(self, begin: BeginLookup, readers: Sequence[PageReader]) -> None:
         self._begin = begin
-        self._reader = reader
+        self._readers = readers
 
     def work(self, task: Task, progress: Progress, tell: Tell) -> bool:
         """Look through the pages of a task."""
@@ -95,14 +97,26 @@ class _Looker:
 
     def _standing(self, row: Mapping[str, Any]) -> list[str]:
         """Return the wanted sentences that stand on a page."""
-        found = self._reader.read(row, row["record"])
-        if found.wrong:
-            raise ReadError(f"is not what the case describes ({found.wrong[0]}); run mdclaims verify")
+        found = self._read(row)
         if self._begin.anywhere:
             whole = f" {comparable(found.page.text)} "
             return [text for text in row["texts"] if f" {comparable(text)} " in whole]
         there = {comparable(sentence.text) for sentence in found.sentences}
         return [text for text in row["texts"] if comparable(text) in there]
+
+    def _read(self, row: Mapping[str, Any]) -> Reread:
+        """Read a page from the first place that has what the case describes."""
+        problem: Exception = UncheckableError("it is not there")
+        for reader in self._readers:
+            try:
+                found = reader.read(row, row["record"])
+            except (ReadError, UncheckableError) as error:
+                problem = error
+                continue
+            if not found.wrong:
+                return found
+            problem = ReadError(f"it is not what the case describes ({found.wrong[0]})")
+        raise problem
 
 
 def look(

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-from mdclaims.cli import cases, check, knowledge, training  # noqa: F401  # each adds its commands, in the order of the help
+from mdclaims.cli import cases, check, compare, knowledge, training  # noqa: F401  # each adds its commands, in the order of the help
 from mdclaims.cli.app import app
 from mdclaims.cli.output import talk
 from mdclaims.errors import ExitCode, MdclaimsError

@@ -85,8 +85,8 @@ def render_html(report: Report) -> str:
         kind_words=KIND_WORDS,
         region_words=REGION_WORDS,
         hidden_words=HIDDEN_WORDS,
-        style_hash=_block_hash(template, "style"),
-        script_hash=_block_hash(template, "script"),
+        style_hash=csp_hash(_block(template, "style")),
+        script_hash=csp_hash(_block(template, "script")),
     )
 
 
@@ -359,7 +359,15 @@ def _template() -> Template:
     return environment.from_string(source)
 
 
-def _block_hash(template: Template, name: str) -> str:
-    """Return what a Content-Security-Policy calls the style or script of the template: its SHA-256 in base64."""
-    text = "".join(template.blocks[name](template.new_context()))
+def report_style() -> str:
+    """Return the style of the report, for other files that are to look like it."""
+    return _block(_template(), "style")
+
+
+def csp_hash(text: str) -> str:
+    """Return what a Content-Security-Policy calls a style or script: its SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _block(template: Template, name: str) -> str:
+    return "".join(template.blocks[name](template.new_context()))
