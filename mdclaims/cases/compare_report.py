@@ -70,6 +70,10 @@ def counts_line(counts: Counter[str]) -> str:
     return ", ".join([*parts, *(f"{words} {counts[name]:,}" for name, words in more.items() if counts[name])])
 
 
+def _name(site: SiteChange) -> str:
+    return visible_controls(site.site or "(no site)")
+
+
 def verdicts_line(sites: Sequence[SiteChange]) -> str:
     """Return how many sites have which verdict."""
     verdicts = Counter(site.verdict for site in sites)
@@ -146,7 +150,7 @@ def compare_text(comparison: Comparison) -> Iterator[str]:
     for note in comparison.notes:
         yield one_line(f"note: {note}") + "\n"
     for site, claims in comparison.claims():
-        yield "\n" + one_line(f"{site.site or '(no site)'}: {site.verdict} ({counts_line(site.counts)})") + "\n"
+        yield "\n" + one_line(f"{_name(site)}: {site.verdict} ({counts_line(site.counts)})") + "\n"
         for line in lines(claims):
             yield one_line(line) + "\n"
 
@@ -294,6 +298,7 @@ class _Section:
     """A site in the file; `results` are (result, its claims, how many more there are), `unknown` lines on pages."""
 
     id: str
+    name: str
     site: SiteChange
     counts: str
     results: tuple[tuple[str, tuple[_Line, ...], int], ...]
@@ -303,8 +308,9 @@ class _Section:
 def compare_html(comparison: Comparison) -> str:
     """Return a comparison as one HTML file that fetches nothing.
 
-    It holds the first claims of each result of each site, as far as they differ, the pages of which
-    too little is known, and how many claims there are besides. Control characters and direction overrides of the pages are shown as U+FFFD.
+    It holds the first claims of each result of each site, as far as they differ, the pages of which too little is
+    known, and how many claims there are besides. Control characters and direction overrides of the pages are shown
+    as U+FFFD.
     """
     template = _template()
     sections, left_out = _sections(comparison)
@@ -317,7 +323,7 @@ def compare_html(comparison: Comparison) -> str:
         counts=counts_line(comparison.total()),
         verdicts=verdicts_line(comparison.sites),
         notes=[visible_controls(note) for note in comparison.notes],
-        sites=[(visible_controls(site.site or "(no site)"), site) for site in comparison.sites[:_MOST_SITES]],
+        sites=[(_name(site), site) for site in _in_order(comparison.sites)[:_MOST_SITES]],
         sites_left_out=max(len(comparison.sites) - _MOST_SITES, 0),
         linked={section.site.site: section.id for section in sections},
         sections=sections,
@@ -327,6 +333,11 @@ def compare_html(comparison: Comparison) -> str:
         base_style=Markup(report_style()),  # noqa: S704 (our own file, which holds no text of a page)
         style_hash=csp_hash(style),
     )
+
+
+def _in_order(sites: Sequence[SiteChange]) -> list[SiteChange]:
+    """Return the sites that changed, then those of which too little is known, then the others, each by name."""
+    return sorted(sites, key=lambda site: (not site.differs, not site.counts["cannot_tell"]))
 
 
 def _sections(comparison: Comparison) -> tuple[list[_Section], int]:
@@ -351,7 +362,7 @@ def _sections(comparison: Comparison) -> tuple[list[_Section], int]:
         pages = tuple(visible_controls(line) for line in unknown.lines(MOST_TOLD)) if room else ()
         if lines or pages:
             results = tuple((result, tuple(lines[result]), more[result]) for result in RESULTS if result in lines)
-            sections.append(_Section(f"s-{n + 1}", site, counts_line(site.counts), results, pages))
+            sections.append(_Section(f"s-{n + 1}", _name(site), site, counts_line(site.counts), results, pages))
             room = max(room - len(pages), 0)
     return sections, left_out
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mdclaims.cases.batch import Task
 from mdclaims.cases.engine import Key, PageLimits, ProcessEngine, Progress, Tell, Work
-from mdclaims.cases.recheck import BeginCheck, PageReader, Reread, UncheckableError
+from mdclaims.cases.recheck import BeginCheck, Here, PageReader, Reread, UncheckableError
 from mdclaims.cases.store import Part
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.changes import comparable
@@ -135,6 +135,7 @@ def look(
     pages : sequence of int
         How many each task has.
     workers : int
+        0 reads in this process, which is quicker for a few pages; only for cases of one's own.
     limits : PageLimits
         What one page may take.
     on_part : callable
@@ -146,4 +147,9 @@ def look(
             on_part(part)
 
     tasks = [Task(n, size) for n, size in enumerate(pages)]
+    if not workers:
+        work = begin()
+        for task in tasks:
+            work(task, Progress(), Here(take))
+        return
     ProcessEngine(begin, workers=workers, limits=limits, on_part=take, on_done=lambda _: None).run(tasks, {})

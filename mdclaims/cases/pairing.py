@@ -54,7 +54,7 @@ class LookOptions:
     folders : tuple of Path
         Where to look for the inputs of a case, besides the captures in it.
     workers : int
-        Processes.
+        Processes; 0 reads in this one, only for cases of one's own.
     limits : PageLimits
         What one page may take.
     """
@@ -230,7 +230,8 @@ class CasePair:
         opened: list[OpenCase] = []
         try:
             for folder in self.cases:
-                opened.append(open_case(folder))
+                with _readable(folder):
+                    opened.append(open_case(folder))
                 self._settle(opened[-1].connection, _CASE_MEMORY)
             self._compare_settings(opened)
             for side, case in enumerate(opened):

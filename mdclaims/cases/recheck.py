@@ -6,7 +6,7 @@ The rows of a case stand in one order in all tables, so that a part is read in o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -143,6 +143,22 @@ class BeginCheck:
     def __call__(self) -> Work:
         """Return what checks a part, or the tables of the whole case where the task has no name."""
         return _Checker(self).work
+
+
+class Here:
+    """Takes what the work tells, in this process, where nobody watches it.
+
+    Parameters
+    ----------
+    take : callable
+        Told each part.
+    """
+
+    def __init__(self, take: Callable[[Part], None]) -> None:
+        self.finished = take
+
+    def reading(self, place: Key, address: str) -> None:
+        """Nobody watches."""
 
 
 def find_input(case: Path, folders: Sequence[Path], name: str) -> Path | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mdclaims.cases.batch import Task
-from mdclaims.cases.engine import Key, PageLimits, ProcessEngine, Progress
+from mdclaims.cases.engine import PageLimits, ProcessEngine, Progress
 from mdclaims.cases.manifest import (
     WHOLE_FILES,
     Manifest,
@@ -25,7 +25,7 @@ from mdclaims.cases.manifest import (
     is_inside,
     read_manifest,
 )
-from mdclaims.cases.recheck import BeginCheck, PartCheck, Remark, find_input
+from mdclaims.cases.recheck import BeginCheck, Here, PartCheck, Remark, find_input
 from mdclaims.cases.sites import ListedSite
 from mdclaims.cases.store import CAPTURES, JOURNAL, MANIFEST, TABLES, VIEWS, VIEWS_TEXT, Part, file_sha256
 from mdclaims.errors import ReadError, UsageError
@@ -364,20 +364,10 @@ def _listed(manifest: Manifest) -> Iterator[ListedSite]:
         ) from error
 
 
-class _Here:
-    """Takes what the work tells, in this process."""
-
-    def __init__(self, take: Callable[[Part], None]) -> None:
-        self.finished = take
-
-    def reading(self, place: Key, address: str) -> None:
-        """Nobody watches."""
-
-
 def _check_here(begin: BeginCheck, tasks: Sequence[Task], take: Callable[[Part], None]) -> None:
     work = begin()
     for task in tasks:
-        work(task, Progress(), _Here(take))
+        work(task, Progress(), Here(take))
 
 
 def _check_together(parts: Sequence[str], checks: Mapping[int, tuple[int, int, int]], result: VerifyResult) -> None:
