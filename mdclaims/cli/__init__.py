@@ -12,6 +12,7 @@ import traceback
 from mdclaims.cli import (  # noqa: F401  # each adds its commands, in the order of the help
     cases,
     check,
+    compare,
     decide,
     export,
     knowledge,

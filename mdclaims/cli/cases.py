@@ -196,7 +196,7 @@ def screen_command(
     def capture_first(addresses: Sequence[Address], output: Path) -> Sequence[str]:
         return _capture_first(addresses, output, contact, settings)
 
-    with _ScreenProgress() as progress:
+    with ScreenProgress() as progress:
         result = screen(inputs, case, options, capture=capture_first, on_plan=progress.begin, on_part=progress.advance)
     _tell_screening(result, case)
     raise typer.Exit(ExitCode.UNREADABLE if result.problems else ExitCode.OK)
@@ -218,7 +218,7 @@ def _capture_first(
     return result.unread
 
 
-class _ScreenProgress:
+class ScreenProgress:
     """Shows how far a screening has come, on a terminal alone."""
 
     def __init__(self) -> None:
@@ -238,7 +238,7 @@ class _ScreenProgress:
         self._task = self._progress.add_task("", total=None, pages=0, rate=0.0)
         self._pages = 0
 
-    def __enter__(self) -> _ScreenProgress:
+    def __enter__(self) -> ScreenProgress:
         self._progress.start()
         return self
 
@@ -338,7 +338,7 @@ def verify_command(
         workers=cores() if workers is None else workers,
         limits=PageLimits(page_seconds, page_memory),
     )
-    with _ScreenProgress() as progress:
+    with ScreenProgress() as progress:
         result = verify(case, options, on_plan=progress.begin, on_part=progress.advance)
     write(verify_json(result) if format is ListFormat.json else verify_text(result))
     raise typer.Exit(ExitCode.OK if result.holds else ExitCode.FINDINGS)

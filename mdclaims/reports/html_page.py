@@ -36,10 +36,16 @@ def _shown(value: Any) -> Any:
     return visible_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def block_hash(template: Template, name: str) -> str:
-    """Return what a Content-Security-Policy calls the style or script of a template: its SHA-256 in base64.
+def block_text(template: Template, name: str) -> str:
+    """Return a block of a template, which must render without variables."""
+    return "".join(template.blocks[name](template.new_context()))
 
-    The block must render without variables.
-    """
-    text = "".join(template.blocks[name](template.new_context()))
+
+def csp_hash(text: str) -> str:
+    """Return what a Content-Security-Policy calls a style or script: its SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def block_hash(template: Template, name: str) -> str:
+    """Return what a Content-Security-Policy calls the style or script of a template; see `block_text`."""
+    return csp_hash(block_text(template, name))
