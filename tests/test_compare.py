@@ -16,9 +16,8 @@ from mdclaims.cases import screen as screening
 from mdclaims.cases.compare import CompareOptions, compare
 from mdclaims.cases.compare_report import compare_html, compare_json, compare_text
 from mdclaims.cases.decisions import Covered, Draft, append
-from mdclaims.cases.engine import Progress
+from mdclaims.cases.engine import Here, Progress
 from mdclaims.cases.pairing import LookOptions
-from mdclaims.cases.recheck import Here
 from mdclaims.cases.same_page import page_key
 from mdclaims.cases.store import connect
 from mdclaims.cli import run
