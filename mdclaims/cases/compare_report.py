@@ -315,11 +315,11 @@ def compare_html(comparison: Comparison) -> str:
     return template.render(
         title=headline(comparison),
         comparison=comparison,
-        old=visible_controls(str(comparison.old)),
-        new=visible_controls(str(comparison.new)),
+        old=str(comparison.old),
+        new=str(comparison.new),
         counts=counts_line(comparison.total()),
         verdicts=verdicts_line(comparison.sites),
-        notes=[visible_controls(note) for note in comparison.notes],
+        notes=comparison.notes,
         sites=[(_name(site), site) for site in _in_order(comparison.sites)[:_MOST_SITES]],
         sites_left_out=max(len(comparison.sites) - _MOST_SITES, 0),
         linked={section.site.site: section.id for section in sections},
@@ -356,7 +356,7 @@ def _sections(comparison: Comparison) -> tuple[list[_Section], int]:
                 else:
                     more[claim.result] += 1
         left_out += more.total()
-        pages = tuple(visible_controls(line) for line in unknown.lines(MOST_TOLD)) if room else ()
+        pages = tuple(unknown.lines(MOST_TOLD)) if room else ()
         if lines or pages:
             results = tuple((result, tuple(lines[result]), more[result]) for result in RESULTS if result in lines)
             sections.append(_Section(f"s-{n + 1}", _name(site), site, counts_line(site.counts), results, pages))
@@ -368,18 +368,15 @@ def _line(claim: ClaimChange) -> _Line:
     ruling = claim.ruling
     return _Line(
         claim=claim,
-        fate=visible_controls(_fate(claim)),
-        quote=visible_controls(quoted(claim.quote)),
-        now=None if claim.now is None else visible_controls(quoted(claim.now)),
+        fate=_fate(claim),
+        quote=quoted(claim.quote),
+        now=None if claim.now is None else quoted(claim.now),
         labels=label_words(claim),
-        words=visible_controls(difference_words(claim.words)),
-        qualifiers=tuple(visible_controls(qualifier_words(change)) for change in claim.qualifiers),
-        pages=tuple(
-            (visible_controls(page.address), visible_controls(page_words(page, claim.result)))
-            for page in claim.pages[:_MOST_PAGES]
-        ),
+        words=difference_words(claim.words),
+        qualifiers=tuple(qualifier_words(change) for change in claim.qualifiers),
+        pages=tuple((page.address, page_words(page, claim.result)) for page in claim.pages[:_MOST_PAGES]),
         more_pages=max(len(claim.pages) - _MOST_PAGES, 0),
-        ruling=None if ruling is None else visible_controls(f"{ruling.reviewer}, {ruling.provision or 'no provision'}"),
+        ruling=None if ruling is None else f"{ruling.reviewer}, {ruling.provision or 'no provision'}",
         day="" if ruling is None else ruling.time[:10],
-        evidence=visible_controls(evidence_words(evidence(claim))),
+        evidence=evidence_words(evidence(claim)),
     )

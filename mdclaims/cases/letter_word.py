@@ -66,7 +66,7 @@ def plain(text: str) -> str:
     'a�b�c déjà'
     """
     lines = text.replace("\r\n", "\n").replace("\u2028", "\n").replace("\u2029", "\n").replace("\t", " ")
-    return visible_controls(lines).replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
+    return visible_controls(lines)
 
 
 def day_words(day: date) -> str:

@@ -23,7 +23,7 @@ from mdclaims.errors import UsageError
 from mdclaims.findings.rules import rules, rules_of
 from mdclaims.labels import PRIORITIES, label_info
 from mdclaims.reports.controls import visible_controls
-from mdclaims.reports.tables import harmless
+from mdclaims.reports.tables import cell_text, harmless
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -71,7 +71,6 @@ MOST_ROWS = 1_048_576
 """Rows of a sheet in Excel and LibreOffice, its first line included."""
 
 NO_QUALIFIER = "none found in the text read"
-_MOST_CHARACTERS = 32_000  # Excel's cells hold 32,767
 _BATCH = 500
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -423,10 +422,8 @@ class _Sheet:
     def _cells(self, row: Row) -> Iterator[Any]:
         for value in row:
             if isinstance(value, str):
-                text = visible_controls(value)
-                if len(text) > _MOST_CHARACTERS:
-                    text = f"{text[:_MOST_CHARACTERS]} … (cut; whole in the case)"
-                yield self._cell(text, self._text if harmless(text) == text else self._guarded) if text else None
+                text, is_guarded = cell_text(value)
+                yield self._cell(text, self._guarded if is_guarded else self._text) if text else None
             elif value is not None:
                 self._number.value = value
                 yield self._number

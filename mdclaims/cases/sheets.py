@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -24,26 +23,22 @@ from openpyxl.worksheet.worksheet import Worksheet
 from mdclaims.cases.contexts import InContext
 from mdclaims.errors import ReadError
 from mdclaims.labels import label_info
+from mdclaims.reports.tables import cell_text
 
 SAMPLE_SHEET, LABELS_SHEET = "Sample", "Labels"
 NONE = "none"
-# What XML lacks: control characters, and two code points that openpyxl lets through.
-_FORBIDDEN = re.compile(f"{ILLEGAL_CHARACTERS_RE.pattern}|[\ufffe\uffff]")
 _ID = re.compile(r"([0-9a-f]{12})-(\d{1,6})")
-_LONGEST_CELL = 32_767
 _WIDTHS = {"id": 19, "heading": 28, "before": 34, "sentence": 60, "after": 34, "note": 28, "page": 28, "address": 40}
 _LABEL_WIDTH = 16
 
 
 def put_text(cell: Cell, text: str | None) -> None:
-    """Put text into a cell: never a formula, whatever it begins with; characters that XML lacks become U+FFFD."""
+    """Put text into a cell: never a formula, whatever it begins with; see `cell_text`."""
     if text is None:
         return
-    text = _FORBIDDEN.sub("\ufffd", text)
-    cell.value = text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
+    cell.value, is_guarded = cell_text(text)
     cell.data_type = "s"
-    # The mark of an apostrophe: the cell stays text when someone edits it.
-    cell.quotePrefix = text.lstrip()[:1] in {"=", "+", "-", "@"}
+    cell.quotePrefix = is_guarded
 
 
 def write_sheet(

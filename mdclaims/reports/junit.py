@@ -7,7 +7,6 @@ checks its own files against.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
@@ -34,8 +33,6 @@ from mdclaims.reports.report import (
 FAILING: tuple[str, ...] = ("high", "normal")
 """The priorities that make a test fail; a claim that is only noted passes."""
 
-# XML 1.0 allows neither; the other characters that it forbids are control characters and surrogates.
-_FORBIDDEN = re.compile("[\ufffe\uffff]")
 _NAME_QUOTE = 80
 _QUOTE = 1000
 
@@ -57,7 +54,7 @@ def _suite(result: PageResult, report: Report) -> ET.Element:
     page = result.page
     text = page.source_text
     positions = None if text is None or not result.findings else SourcePositions(text)
-    suite = ET.Element("testsuite", {"name": _clean(page.source)})
+    suite = ET.Element("testsuite", {"name": visible_controls(page.source)})
     properties = {
         "settings": settings_line(report.settings),
         "sha256": page.sha256,
@@ -67,7 +64,7 @@ def _suite(result: PageResult, report: Report) -> ET.Element:
     }
     listed = ET.SubElement(suite, "properties")
     for name, value in properties.items():
-        ET.SubElement(listed, "property", {"name": name, "value": _clean(value)})
+        ET.SubElement(listed, "property", {"name": name, "value": visible_controls(value)})
     groups: dict[str, list[Finding]] = {}
     for finding in result.findings:
         groups.setdefault(finding.group, []).append(finding)
@@ -76,7 +73,9 @@ def _suite(result: PageResult, report: Report) -> ET.Element:
         suite.append(_test(members, result, report, positions, used))
     if not groups:
         # A suite without a test is an error to some systems, and "nothing found" is worth a line.
-        ET.SubElement(suite, "testcase", {"classname": _clean(f"{page.source}.input"), "name": "read, nothing found"})
+        ET.SubElement(
+            suite, "testcase", {"classname": visible_controls(f"{page.source}.input"), "name": "read, nothing found"}
+        )
     return _counted(suite)
 
 
@@ -90,22 +89,22 @@ def _test(
     """Return the test of one claim; `used` are the names that are taken."""
     first = min(members, key=lambda finding: (finding.suppressed is not None, PRIORITIES.index(finding.priority)))
     sentence = result.sentences[first.sentence].sentence
-    name = _clean(f"{shown_label(first.label).display}: {quote_words(sentence, _NAME_QUOTE)}")
+    name = visible_controls(f"{shown_label(first.label).display}: {quote_words(sentence, _NAME_QUOTE)}")
     used[name] += 1
     # Systems follow a test by class and name. Jenkins takes what stands before the last full stop for the package,
     # so that the inputs are its packages and the labels its classes.
     test = ET.Element(
         "testcase",
         {
-            "classname": _clean(f"{result.page.source}.{shown_label(first.label).name}"),
+            "classname": visible_controls(f"{result.page.source}.{shown_label(first.label).name}"),
             "name": name if used[name] == 1 else f"{name} ({used[name]})",
         },
     )
     lines = [line for finding in members for line in _lines(finding, result, report, positions)]
-    told = _clean("\n".join(lines))
+    told = visible_controls("\n".join(lines))
     if first.priority in FAILING and first.suppressed is None:
         message = "; ".join([first.reason, *rule_lines(members, report.today)])
-        failure = ET.SubElement(test, "failure", {"type": first.priority, "message": _clean(message)})
+        failure = ET.SubElement(test, "failure", {"type": first.priority, "message": visible_controls(message)})
         failure.text = told
     else:
         ET.SubElement(test, "system-out").text = told
@@ -136,9 +135,11 @@ def _lines(finding: Finding, result: PageResult, report: Report, positions: Sour
 
 
 def _unread(error: InputError) -> ET.Element:
-    suite = ET.Element("testsuite", {"name": _clean(error.source)})
-    test = ET.SubElement(suite, "testcase", {"classname": _clean(f"{error.source}.input"), "name": "not read"})
-    ET.SubElement(test, "error", {"type": "not read", "message": _clean(error.error)})
+    suite = ET.Element("testsuite", {"name": visible_controls(error.source)})
+    test = ET.SubElement(
+        suite, "testcase", {"classname": visible_controls(f"{error.source}.input"), "name": "not read"}
+    )
+    ET.SubElement(test, "error", {"type": "not read", "message": visible_controls(error.error)})
     return _counted(suite)
 
 
@@ -153,8 +154,3 @@ def _counted(suite: ET.Element) -> ET.Element:
     for key, path in counts.items():
         suite.set(key, str(len(suite.findall(path))))
     return suite
-
-
-def _clean(text: str) -> str:
-    """Return text that XML can hold; what it forbids, and what a terminal would obey, becomes U+FFFD."""
-    return _FORBIDDEN.sub("\ufffd", visible_controls(text))

@@ -68,6 +68,9 @@ _BYTE_ORDER_MARK = "\ufeff"
 # behind white space or behind an apostrophe that is the text's own.
 _FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
 
+# Excel's cells hold 32,767.
+_MOST_CHARACTERS = 32_000
+
 
 def render_csv(report: Report) -> str:
     """Return the findings as a table in CSV."""
@@ -86,6 +89,17 @@ def harmless(cell: str) -> str:
     rest could be taken for a formula; no other cell was changed.
     """
     return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def cell_text(text: str) -> tuple[str, bool]:
+    """Return text as a cell of an XLSX sheet can hold it, and whether the cell needs the mark of an apostrophe.
+
+    With that mark (``quotePrefix``) a text that could be taken for a formula stays text when someone edits it.
+    """
+    text = visible_controls(text)
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]} … (cut)"
+    return text, harmless(text) != text
 
 
 def original(cell: str) -> str:
