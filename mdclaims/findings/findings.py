@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rule_book import RuleMatch
@@ -18,8 +19,7 @@ from mdclaims.model.explanations import Explanation
 from mdclaims.reading.page import Page
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredSentence:
+class ScoredSentence(NamedTuple):
     """A sentence with its scores and labels.
 
     Attributes

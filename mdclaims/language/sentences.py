@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from spacy.language import Language
 
@@ -51,8 +52,7 @@ ITEM_KINDS = frozenset({"list_item", "cell", "link", "button", "alt", "caption"}
 """Kinds whose meaning often lies in the heading above them: "Anxiety" under "What TMS treats"."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentenceInput:
+class SentenceInput(NamedTuple):
     """What the model sees of a sentence. Two equal inputs score equal, on any page.
 
     Attributes
@@ -78,8 +78,7 @@ class SentenceInput:
     first_block: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence of a page.
 
     Attributes

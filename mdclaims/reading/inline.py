@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
-@dataclass(frozen=True, slots=True)
-class InlineItem:
+class InlineItem(NamedTuple):
     """Text, link, button or image in the inline content of an element.
 
     Attributes
@@ -44,8 +43,7 @@ class InlineItem:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BlockPlace:
+class BlockPlace(NamedTuple):
     """Where a block stands: everything about it but its text.
 
     Attributes

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple
 
 KINDS: tuple[str, ...] = (
     "title", "description", "heading", "paragraph", "list_item", "cell", "button",
@@ -252,8 +253,7 @@ class HeadingPath:
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """A stretch of text on its way into a block.
 
     Attributes
