@@ -78,6 +78,8 @@ def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPl
 
 
 def _add_items(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
+    if len(items) == 1 and items[0].kind == "text":  # as in most elements
+        return _add_one(builder, items, place)
     text_at = [i for i, item in enumerate(items) if item.kind == "text" and item.has_words]
     if not text_at:
         if place.kind in {"heading", "button"}:
