@@ -78,7 +78,8 @@ class Begin:
 
     def screener(self) -> Screener:
         """Load the model."""
-        return load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY)
+        # A case keeps no suggestions.
+        return load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY, suggest=False)
 
     def work(self, screener: Screener) -> Work:
         """Return what does a task with a model that is loaded."""
