@@ -413,8 +413,9 @@ class FeatureExtractor:
 
     def _ngrams_of(self, known: Sequence[_Word]) -> sparse.csr_matrix:
         """Return the character n-grams of words: shape (words, columns of the block)."""
-        sizes = np.fromiter((len(word.columns) for word in known), dtype=np.int64, count=len(known))
-        columns = np.concatenate([word.columns for word in known]) if known else np.empty(0, np.int32)
+        rows = [word.columns for word in known]
+        sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        columns = np.concatenate(rows) if rows else np.empty(0, np.int32)
         return sparse.csr_matrix(
             (np.ones(len(columns), np.float32), columns, np.concatenate([[0], np.cumsum(sizes)])),
             shape=(len(known), 1 << self.settings.char_bits),
