@@ -169,7 +169,7 @@ def test_two_extractors_agree():
 )
 def test_every_part_of_an_input_changes_its_row(extractor, field, value):
     base = SentenceInput("Laser melts fat.", heading="Benefits", previous="Hello.", next="Bye.")
-    matrix = extractor.transform([base, replace(base, **{field: value})]).toarray()
+    matrix = extractor.transform([base, base._replace(**{field: value})]).toarray()
     assert not np.array_equal(matrix[0], matrix[1])
 
 
@@ -295,7 +295,7 @@ def test_a_list_without_a_label_has_no_kin(extractor):
     ],
 )
 def test_every_part_has_its_families(extractor, text, label, part, prefix, kind):
-    row = dense(extractor, replace(SentenceInput("", kind=kind), **{part: text}))
+    row = dense(extractor, SentenceInput("", kind=kind)._replace(**{part: text}))
     assert {name for name in row if row[name] and name.split(":")[-1] in LABELS} == {f"{prefix}:{label}"}
 
 
@@ -395,7 +395,7 @@ def test_what_begins_a_sentence_is_known(extractor):
 
 @pytest.mark.parametrize("part", ["heading", "previous", "next"])
 def test_the_beginning_of_other_parts_is_not_marked(extractor, part):
-    matrix = extractor.transform([replace(SentenceInput(""), **{part: text}) for text in ("call", "to call")])
+    matrix = extractor.transform([SentenceInput("")._replace(**{part: text}) for text in ("call", "to call")])
     found = block(extractor, matrix, part) > 0
     assert found[0].sum() == 1
     assert found[1][found[0]].all()

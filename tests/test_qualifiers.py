@@ -1,7 +1,5 @@
 """qualifiers.py: the nearest risk, limit or source in a claim's section."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +49,7 @@ def test_another_section_does_not_count():
 
 
 def test_hidden_text_counts_only_where_no_shown_text_does():
-    hidden = [replace(sentence, block=replace(sentence.block, hidden=sentence.text == "Two.")) for sentence in PAGE]
+    hidden = [sentence._replace(block=sentence.block._replace(hidden=sentence.text == "Two.")) for sentence in PAGE]
     one, two, four = (TEXTS.index(text) for text in ("One.", "Two.", "Four."))
     assert nearest_qualifiers(hidden, {two: "risk"}, [one])[one].hidden
     found = nearest_qualifiers(hidden, {two: "risk", four: "limit"}, [one])[one]

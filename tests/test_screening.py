@@ -411,3 +411,12 @@ def test_a_memory_changes_no_result():
         remembering = load(settings=Settings(mode="screen"), memory=memory)
         assert [remembering.screen_page(page) for page in pages] == [plain.screen_page(page) for page in pages]
     assert sum(len(plain.screen_page(page).findings) for page in pages) > 10
+
+
+def test_without_suggestions_all_else_is_the_same():
+    text = "Our laser ends back pain for good.\n\nDrug users are welcome."
+    plain = load(settings=Settings(mode="screen")).screen_text(text)
+    bare = load(settings=Settings(mode="screen"), suggest=False).screen_text(text)
+    assert any(finding.suggestions for finding in plain.findings)
+    assert bare.findings == tuple(replace(finding, suggestions=()) for finding in plain.findings)
+    assert bare.sentences == plain.sentences

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urldefrag
 
@@ -68,7 +68,12 @@ def sentence_rows(page: str, result: PageResult) -> Iterator[dict[str, Any]]:
 def finding_rows(page: str, result: PageResult, address: str | None) -> Iterator[dict[str, Any]]:
     """Yield the exhibits of a page's findings; `address` is where it can be opened, if anywhere."""
     sentences = [entry.sentence for entry in result.sentences]
+    # A sentence with several labels has a finding for each.
+    shared: dict[int, dict[str, Any]] = {}
     for finding in result.findings:
+        if finding.sentence not in shared:
+            cues = [f"{cue.name}: {cue.text}" for cue in finding.cues]
+            shared[finding.sentence] = {**quotation(sentences, finding.sentence, address), "cues": cues}
         yield {
             "page": page,
             "sentence": finding.sentence,
@@ -77,8 +82,7 @@ def finding_rows(page: str, result: PageResult, address: str | None) -> Iterator
             "priority": finding.priority,
             "stance": finding.stance,
             "reason": finding.reason,
-            **quotation(sentences, finding.sentence, address),
-            "cues": [f"{cue.name}: {cue.text}" for cue in finding.cues],
+            **shared[finding.sentence],
             "rules": [match.id for match in finding.rules],
             **_attributes(finding),
             **_qualifier(result, finding),
@@ -170,9 +174,14 @@ def fragment_link(address: str, text: str) -> str:
     else:
         first, *others = [" ".join(line.split()) for line in lines]
         directive = ",".join(map(_encoded, [first[:_LONGEST_QUOTE], *others[-1:]]))
-    return f"{urldefrag(address).url}#:~:text={directive}"
+    return f"{_without_fragment(address)}#:~:text={directive}"
+
+
+@lru_cache(maxsize=16)
+def _without_fragment(address: str) -> str:
+    return urldefrag(address).url
 
 
 def _encoded(text: str) -> str:
     """Percent-encode what has a meaning of its own in a text directive: comma, hyphen and ampersand among it."""
-    return re.sub("-", "%2D", quote(text, safe=""))
+    return quote(text, safe="").replace("-", "%2D")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -75,12 +76,25 @@ class Begin:
 
     def screener(self) -> Screener:
         """Load the model."""
-        return load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY)
+        # A case keeps no suggestions.
+        return load(self.model, trust_model=self.trust_model, settings=self.settings, memory=_MEMORY, suggest=False)
 
     def work(self, screener: Screener) -> Work:
         """Return what does a task with a model that is loaded."""
         screener.screen_text("The first page takes longer than others.")
+        _spare_collector()
         return _Worker(self, screener).work
+
+
+# Python's default is 700 new objects, of which a page makes thousands. Judging makes next to no cycles to collect.
+_COLLECT_AFTER = 20_000
+
+
+def _spare_collector() -> None:
+    """Let the garbage collector pass by what stays as long as the process (model, lists), and run less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 class _Worker:

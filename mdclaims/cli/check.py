@@ -366,7 +366,7 @@ def _check_one(checker: Checker, path: Path | None, as_format: InputFormat) -> P
 
 def _without_hidden(result: PageResult) -> PageResult:
     """Keep every sentence, but labels and findings only in text that is shown."""
-    sentences = tuple(replace(entry, labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
+    sentences = tuple(entry._replace(labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
     findings = tuple(finding for finding in result.findings if not sentences[finding.sentence].sentence.block.hidden)
     return replace(result, sentences=sentences, findings=findings)
 

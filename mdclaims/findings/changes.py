@@ -46,7 +46,7 @@ def only_changes(new: PageResult, old: PageResult | None, *, since: str) -> Page
     lost.reverse()
     reworded = _pair(new, added, old, lost)
     changed = set(added)
-    sentences = tuple(entry if n in changed else replace(entry, labels=()) for n, entry in enumerate(new.sentences))
+    sentences = tuple(entry if n in changed else entry._replace(labels=()) for n, entry in enumerate(new.sentences))
     kept = set(reworded.values())
     gone = [old.sentences[n] for n in lost if n not in kept] if old else []
     return replace(

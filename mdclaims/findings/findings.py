@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.rule_book import RuleMatch
@@ -18,8 +19,7 @@ from mdclaims.model.explanations import Explanation
 from mdclaims.reading.page import Page
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredSentence:
+class ScoredSentence(NamedTuple):
     """A sentence with its scores and labels.
 
     Attributes
@@ -247,7 +247,8 @@ def groups(places: Sequence[tuple[str, Sentence]]) -> list[int]:
     A group is one claim: equal text, several short items of one kind under one heading, or a heading of few words with
     the first of its label that stands under it.
     """
-    texts = [(label, fold(sentence.text)) for label, sentence in places]
+    folded = _folded(sentence.text for _, sentence in places)
+    texts = [(label, folded[sentence.text]) for label, sentence in places]
     lists: dict[tuple[object, ...], set[str]] = {}
     listed = [_list_of(label, sentence) for label, sentence in places]
     for key, (_, text) in zip(listed, texts, strict=True):
@@ -293,16 +294,23 @@ def first_of_each(keys: Sequence[Hashable]) -> list[int]:
 
 def fold(text: str) -> str:
     """Return the form in which texts are compared: case folded, straight quotes, single spaces."""
-    straight = text.replace("‘", "'").replace("’", "'").replace("“", '"').replace("”", '"')
-    return " ".join(straight.casefold().split())
+    if not text.isascii():
+        text = text.replace("‘", "'").replace("’", "'").replace("“", '"').replace("”", '"')
+    return " ".join(text.casefold().split())
+
+
+def _folded(texts: Iterable[str]) -> dict[str, str]:
+    """Fold each different text once."""
+    return {text: fold(text) for text in set(texts)}
 
 
 def fingerprints(keys: Sequence[tuple[str, str, str]]) -> list[str]:
     """Return the fingerprint of each (name, sentence text, nearest heading), told apart by occurrence."""
+    folded = _folded(part for _, text, heading in keys for part in (text, heading))
     seen: Counter[tuple[str, str, str]] = Counter()
     out: list[str] = []
     for name, text, heading in keys:
-        key = (name, fold(text), fold(heading))
+        key = (name, folded[text], folded[heading])
         out.append(hashlib.sha256("\x1f".join((*key, str(seen[key]))).encode()).hexdigest()[:16])
         seen[key] += 1
     return out

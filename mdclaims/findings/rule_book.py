@@ -62,7 +62,7 @@ class Carried:
     qualifier: Qualifier | None
     reported: bool = True
 
-    @cached_property
+    @property
     def names(self) -> frozenset[str]:
         """The label, and with its stance."""
         return _names(self.label, self.stance)
@@ -105,6 +105,10 @@ class Hit:
 
 _Lists = Mapping[str, Sequence[Cue]]
 """Lists by name, with the phrases of theirs that were found."""
+
+
+_Index = dict[str | None, dict[str | None, list[tuple[int, Rule, When]]]]
+"""Conditions of rules, numbered in the order of the rules, by list and label."""
 
 
 @dataclass(slots=True)
@@ -187,18 +191,17 @@ class RuleBook:
         self._matcher = CueMatcher(shared_pipeline(), own)
         self._cues = wanted.difference(self._matcher.names)
         self.without_label = frozenset(rule.id for rule in chosen if not rule.needs_label)
-        # By what must be there: a label or None, and one of a few lists or None; of those that a heading may hold too.
-        self._index: dict[tuple[str | None, str | None], list[tuple[int, Rule, When]]] = {}
-        self._by_heading: dict[tuple[str | None, str | None], list[tuple[int, Rule, When]]] = {}
+        # By what must be there: one of a few lists or None, and a label or None; of those that a heading may hold too.
+        self._index: _Index = {}
+        self._by_heading: _Index = {}
         conditions = [(rule, when) for rule in chosen for when in rule.when]
         for number, (rule, when) in enumerate(conditions):
             rare = [name for name in when.lists_all if name not in self._cues][:1]
             one_of = rare or when.lists_any or when.lists_all or (None,)
-            for key in itertools.product(when.labels_any or (None,), one_of):
-                self._index.setdefault(key, []).append((number, rule, when))
-                if when.headings:
-                    self._by_heading.setdefault(key, []).append((number, rule, when))
-        self._alone = frozenset(name for label, name in self._index if label is None and name is not None)
+            for label, name in itertools.product(when.labels_any or (None,), one_of):
+                for index in (self._index, self._by_heading) if when.headings else (self._index,):
+                    index.setdefault(name, {}).setdefault(label, []).append((number, rule, when))
+        self._alone = frozenset(name for name, by_label in self._index.items() if name is not None and None in by_label)
 
     def look_up(self, sentences: Sequence[Sentence], lines: Lines) -> PageTerms:
         """Return where the phrases of these rules stand on a page.
@@ -241,10 +244,11 @@ class RuleBook:
     def _candidates(self, place: _Place) -> list[tuple[Rule, When]]:
         """Return the rules that something in the sentence could bring up, in their order."""
         found: dict[int, tuple[Rule, When]] = {}
-        for label in (None, *place.names):
-            for index, lists in ((self._index, (None, *place.inside)), (self._by_heading, place.above)):
-                for name in lists:
-                    for number, rule, when in index.get((label, name), ()):
+        labels = (None, *place.names)
+        for index, lists in ((self._index, (None, *place.inside)), (self._by_heading, place.above)):
+            for by_label in (index[name] for name in lists if name in index):
+                for label in labels:
+                    for number, rule, when in by_label.get(label, ()):
                         found[number] = (rule, when)
         return [candidate for _, candidate in sorted(found.items(), key=itemgetter(0))]
 

@@ -49,13 +49,16 @@ class Screener:
     memory : int
         How many sentences to remember, for pages of one site that repeat header, menu and footer. Equal sentences get
         equal results with any memory. Not used with ``settings.explain``, which looks at every word again.
+    suggest : bool
+        Say what to write instead, and what to ask; False leaves the findings' suggestions out, which takes less time.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings, *, memory: int = 0) -> None:
+    def __init__(self, model: LoadedModel, settings: Settings, *, memory: int = 0, suggest: bool = True) -> None:
         self._remembered = _Memory(memory if not settings.explain else 0)
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()
+        self._suggest = suggest
         self._wording = own_wording(settings.wording) if settings.wording else shared_wording()
         self._matchers = [shared_matcher(), *([own_matcher(settings.cues)] if settings.cues else [])]
         self._book = rule_book(settings.jurisdictions) if settings.jurisdictions else None
@@ -128,82 +131,135 @@ class Screener:
         lines: Lines,
         judgement: Judgement,
     ) -> PageResult:
-        scores = judgement.scores
-        carried = self._carried(scores, self.settings.mode)
-        asked = np.array([label in self.settings.labels for label in LABELS])
-        scored = tuple(
-            ScoredSentence(
-                sentence=sentence,
-                scores=dict(zip(LABELS, row, strict=True)),
-                labels=tuple(compress(LABELS, carrying)),
-            )
-            for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
-        )
+        carried = self._carried(judgement.scores, self.settings.mode)
         # Rules ask what a sentence carries, whether that was asked for or not.
         present = [(n, LABELS[column]) for n, column in np.argwhere(carried).tolist()]
         places = [(n, label) for n, label in present if label in self.settings.labels]
-        marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
-        firsts = groups([(label, sentences[n]) for n, label in places])
-        bearers = list(dict.fromkeys(n for n, _ in (present if self._book else places)))
-        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
         terms = self._book.look_up(sentences, lines) if self._book else None
-        read = [*bearers, *(terms.alone if terms else ())]
-        known = self._find_cues(lines, [*(sentences[n].text for n in read), *(text for path in paths for text in path)])
-        cues = {n: _moved(known[sentences[n].text], sentences[n].start) for n in bearers}
-        # What qualifies a claim does not hang on the mode or on the labels that were asked for.
-        kinds = _qualifying(self._carried(scores, "balanced"), judgement.stances, cues)
-        qualifiers = nearest_qualifiers(sentences, kinds, bearers)
-        headings = {path: [cue for text in path for cue in known[text]] for path in paths}
-        told: dict[tuple[int, str], Carried] = {}
-        for n, label in present if self._book else places:
-            stance = judgement.stances[label][n] if label in judgement.stances else None
-            facts = qualifier = None
-            if label in CLAIMS:
-                facts = attributes(cues[n], headings[sentences[n].block.heading_path])
-                qualifier = qualifiers[n] if stance is None or stance in label_info()[label].forward else None
-            told[n, label] = Carried(label, stance, facts, qualifier, reported=label in self.settings.labels)
+        known, told = self._tell(sentences, lines, judgement, present if self._book else places, terms)
         hits = self._hits(terms, told, known)
-        quoted: dict[int, list[tuple[int, int]]] = {}
-        explanations: list[Explanation | None] = [None] * len(places)
-        if self.settings.explain:
-            explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
-        findings: list[Finding] = []
-        for (n, label), mark, first, explanation in zip(places, marks, firsts, explanations, strict=True):
-            entry = told[n, label]
-            stance, facts, qualifier = entry.stance, entry.attributes, entry.qualifier
-            noted: str | None = None
-            suggestions: tuple[Suggestion, ...] = ()
-            if stance is None or stance in label_info()[label].forward:
-                noted = only_noted(label, stance, scored[n].scores[label], cues[n], quoted=sentences[n].quoted)
-                if noted is None and self.settings.mode == "edit" and label == "efficacy_claim" and facts is not None:
-                    noted = only_described(sentences[n], cues[n], facts)
-                if noted is None:
-                    suggestions = self._advice(page, sentences[n], entry, cues[n], quoted)
-            why = reason(label, stance, facts, qualifier, cues[n], noted=noted)
-            chosen = self._severities.get(f"{label}.{stance}")
-            findings.append(
-                Finding(
-                    sentence=n,
-                    label=label,
-                    score=scored[n].scores[label],
-                    fingerprint=mark,
-                    cues=cues[n],
-                    stance=stance,
-                    priority=chosen or priority(label, stance, facts, qualifier, noted=noted),
-                    reason=f"{why}, {chosen} by your severities" if chosen else why,
-                    group=marks[first],
-                    attributes=facts,
-                    qualifier=qualifier,
-                    rules=tuple(hit.match for hit in hits.get((n, label), ())),
-                    suggestions=suggestions,
-                    explanation=explanation,
-                )
-            )
+        scored = self._scored(sentences, judgement.scores, carried)
+        findings = list(
+            self._with_label(page, scored, inputs, lines, known, {place: told[place] for place in places}, hits)
+        )
         if self._is_whole:
             alone = [hit for (_, label), found in hits.items() if label is None for hit in found]
             findings += self._without_label(alone, inputs, sentences, known)
             findings.sort(key=lambda finding: finding.sentence)  # stable: the labels of a sentence stay in their order
         return PageResult(page=page, sentences=scored, findings=tuple(findings))
+
+    def _scored(
+        self, sentences: Sequence[Sentence], scores: Scores, carried: npt.NDArray[np.bool_]
+    ) -> tuple[ScoredSentence, ...]:
+        """Return the sentences with their scores, and those of the labels they carry that were asked for."""
+        asked = np.array([label in self.settings.labels for label in LABELS])
+        return tuple(
+            ScoredSentence(sentence, dict(zip(LABELS, row, strict=True)), tuple(compress(LABELS, carrying)))
+            for sentence, row, carrying in zip(sentences, scores.tolist(), (carried & asked).tolist(), strict=True)
+        )
+
+    def _tell(
+        self,
+        sentences: Sequence[Sentence],
+        lines: Lines,
+        judgement: Judgement,
+        places: Sequence[tuple[int, str]],
+        terms: PageTerms | None,
+    ) -> tuple[dict[str, list[Cue]], dict[tuple[int, str], Carried]]:
+        """Return the cues by text, and what is told of each label that a sentence carries.
+
+        The texts are those of the sentences of `places`, of the headings above them, and of what `terms` may bring up.
+        """
+        bearers = list(dict.fromkeys(n for n, _ in places))
+        paths = dict.fromkeys(sentences[n].block.heading_path for n in bearers)
+        read = [*bearers, *(terms.alone if terms else ())]
+        known = self._find_cues(lines, [*(sentences[n].text for n in read), *(text for path in paths for text in path)])
+        # What qualifies a claim does not hang on the mode or on the labels that were asked for.
+        kinds = _qualifying(
+            self._carried(judgement.scores, "balanced"),
+            judgement.stances,
+            {n: known[sentences[n].text] for n in bearers},
+        )
+        claims = list(dict.fromkeys(n for n, label in places if label in CLAIMS))
+        qualifiers = nearest_qualifiers(sentences, kinds, claims)
+        headings = {path: [cue for text in path for cue in known[text]] for path in paths}
+        facts = {n: attributes(known[sentences[n].text], headings[sentences[n].block.heading_path]) for n in claims}
+        told: dict[tuple[int, str], Carried] = {}
+        for n, label in places:
+            stance = judgement.stances[label][n] if label in judgement.stances else None
+            forward = label in CLAIMS and (stance is None or stance in label_info()[label].forward)
+            told[n, label] = Carried(
+                label,
+                stance,
+                facts[n] if label in CLAIMS else None,
+                qualifiers[n] if forward else None,
+                reported=label in self.settings.labels,
+            )
+        return known, told
+
+    def _with_label(
+        self,
+        page: Page,
+        scored: Sequence[ScoredSentence],
+        inputs: Sequence[SentenceInput],
+        lines: Lines,
+        known: Mapping[str, Sequence[Cue]],
+        told: Mapping[tuple[int, str], Carried],
+        hits: Mapping[tuple[int, str | None], Sequence[Hit]],
+    ) -> Iterator[Finding]:
+        """Yield the findings that have a label: one for each entry of `told`, in its order."""
+        places = list(told)
+        marks = fingerprints([(label, inputs[n].text, inputs[n].heading) for n, label in places])
+        firsts = groups([(label, scored[n].sentence) for n, label in places])
+        explanations: list[Explanation | None] = [None] * len(places)
+        if self.settings.explain:
+            explanations = [*explain(self.model.classifier, [(inputs[n], label) for n, label in places], lines)]
+        cues: dict[int, tuple[Cue, ...]] = {}
+        quoted: dict[int, list[tuple[int, int]]] = {}
+        for (n, label), entry, mark, first, explanation in zip(
+            places, told.values(), marks, firsts, explanations, strict=True
+        ):
+            sentence, score = scored[n].sentence, scored[n].scores[label]
+            if n not in cues:
+                cues[n] = _moved(known[sentence.text], sentence.start)
+            noted = self._noted(sentence, entry, score, cues[n])
+            is_forward = entry.stance is None or entry.stance in label_info()[label].forward
+            why = reason(label, entry.stance, entry.attributes, entry.qualifier, cues[n], noted=noted)
+            chosen = self._severities.get(f"{label}.{entry.stance}")
+            yield Finding(
+                sentence=n,
+                label=label,
+                score=score,
+                fingerprint=mark,
+                cues=cues[n],
+                stance=entry.stance,
+                priority=chosen or priority(label, entry.stance, entry.attributes, entry.qualifier, noted=noted),
+                reason=f"{why}, {chosen} by your severities" if chosen else why,
+                group=marks[first],
+                attributes=entry.attributes,
+                qualifier=entry.qualifier,
+                rules=tuple(hit.match for hit in hits.get((n, label), ())),
+                suggestions=(
+                    self._advice(page, sentence, entry, cues[n], quoted)
+                    if self._suggest and is_forward and noted is None
+                    else ()
+                ),
+                explanation=explanation,
+            )
+
+    def _noted(self, sentence: Sentence, entry: Carried, score: float, cues: Sequence[Cue]) -> str | None:
+        """Return why a finding is only noted although its stance puts it forward; None if it is not."""
+        if entry.stance is not None and entry.stance not in label_info()[entry.label].forward:
+            return None
+        noted = only_noted(entry.label, entry.stance, score, cues, quoted=sentence.quoted)
+        if (
+            noted is None
+            and self.settings.mode == "edit"
+            and entry.label == "efficacy_claim"
+            and entry.attributes is not None
+        ):
+            noted = only_described(sentence, cues, entry.attributes)
+        return noted
 
     def _advice(
         self,
@@ -274,14 +330,14 @@ class Screener:
     def _find_cues(self, lines: Lines, texts: Sequence[str]) -> dict[str, list[Cue]]:
         """Return the cues of texts, of the shipped lists and of the user's own, by position; `lines` may hold them."""
         numbers = lines.numbers
-        if not all(text in numbers for text in texts):
-            lines = Lines.read(self._nlp, list(dict.fromkeys(texts)))
-            numbers = lines.numbers
-        lines = lines.only(np.array([numbers[text] for text in texts], np.int64))
+        held = [numbers[text] for text in texts if text in numbers]
+        parts = [lines.only(np.array(held, np.int64))]
+        if len(held) < len(texts):  # of sentences that were remembered
+            parts.append(Lines.read(self._nlp, list({text: None for text in texts if text not in numbers})))
         shipped, *others = self._matchers
-        found = dict(shipped.find_lines(lines))
+        found = {text: cues for part in parts for text, cues in shipped.find_lines(part)}
         for matcher in others:
-            for text, cues in matcher.find_lines(lines):
+            for text, cues in (entry for part in parts for entry in matcher.find_lines(part)):
                 found[text] = sorted(found[text] + cues, key=lambda cue: (cue.start, cue.end, cue.name))
         return found
 
@@ -343,7 +399,12 @@ def _qualifying(
 
 
 def load(
-    model: Path | str | None = None, *, trust_model: bool = False, settings: Settings | None = None, memory: int = 0
+    model: Path | str | None = None,
+    *,
+    trust_model: bool = False,
+    settings: Settings | None = None,
+    memory: int = 0,
+    suggest: bool = True,
 ) -> Screener:
     """Return a screener.
 
@@ -356,6 +417,7 @@ def load(
     settings : Settings, optional
         Mode, labels and limits.
     memory : int
+    suggest : bool
         See `Screener`.
 
     Raises
@@ -364,4 +426,4 @@ def load(
         If the model is missing, damaged, foreign or not trusted.
     """
     folder = None if model is None else Path(model)
-    return Screener(load_model(folder, trust=trust_model), settings or Settings(), memory=memory)
+    return Screener(load_model(folder, trust=trust_model), settings or Settings(), memory=memory, suggest=suggest)

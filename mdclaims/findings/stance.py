@@ -95,10 +95,12 @@ def attributes(sentence: Sequence[Cue], headings: Sequence[Cue]) -> Attributes:
 _COMPARISON_REACH = 20
 
 
-def _offered(cues: Sequence[Cue]) -> list[Cue]:
+def _offered(cues: Sequence[Cue]) -> Sequence[Cue]:
     """Return the cues without what one is spared ("without surgery") or compared with ("unlike pills")."""
     spared = [(cue.start, cue.end) for cue in cues if cue.name == "noninvasive"]
     spared += [(cue.start, cue.end + _COMPARISON_REACH) for cue in cues if cue.name == "comparison"]
+    if not spared:
+        return cues
     return [cue for cue in cues if not any(start <= cue.start < end for start, end in spared)]
 
 
@@ -119,12 +121,15 @@ def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue]
         return None
     if label == "stigma_framing" and quoted:
         return QUOTED
+    if score >= CLEAR:
+        return None
+    labels = _labels_of_cues()
     is_worded = any(
-        _labels_of_cues()[cue.name] == label or (label == "efficacy_claim" and cue.name.startswith("condition_"))
+        labels[cue.name] == label or (label == "efficacy_claim" and cue.name.startswith("condition_"))
         for cue in cues
-        if cue.name in _labels_of_cues()  # not those of a user's own lists
+        if cue.name in labels  # not those of a user's own lists
     )
-    return None if is_worded or score >= CLEAR else FAINT
+    return None if is_worded else FAINT
 
 
 def only_described(sentence: Sentence, cues: Sequence[Cue], facts: Attributes) -> str | None:

@@ -29,6 +29,8 @@ def norm(text: str) -> str:
     A figure matters by its size and unit, not by its value: "70%" and "85%" are the same evidence. Web and
     e-mail addresses have one form each: whose address it is tells nothing.
     """
+    if text.isascii() and text.isalpha():  # most words by far: nothing below concerns them
+        return text.lower()
     if _EMAIL.fullmatch(text):
         return "<email>"
     if _WEB.match(text):
@@ -47,7 +49,12 @@ _WORD = re.compile(r"[^\W\d_ʼ]+")
 
 def looks_english(texts: Sequence[str]) -> bool:
     """Return whether texts may be English; too few words to tell count as English."""
-    words = _WORD.findall("\n".join(texts).lower())
+    text = "\n".join(texts).lower()
+    # A word and what parts it from the next have two characters at least. The words between spaces alone, which are
+    # found in a fraction of the time, are mostly enough to tell.
+    if sum(map(_ENGLISH.__contains__, text.split())) >= _ENGLISH_SHARE * (len(text) + 1) / 2:
+        return True
+    words = _WORD.findall(text)
     return len(words) < _ENOUGH_WORDS or sum(map(_ENGLISH.__contains__, words)) >= _ENGLISH_SHARE * len(words)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from spacy.language import Language
 
@@ -51,8 +52,7 @@ ITEM_KINDS = frozenset({"list_item", "cell", "link", "button", "alt", "caption"}
 """Kinds whose meaning often lies in the heading above them: "Anxiety" under "What TMS treats"."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentenceInput:
+class SentenceInput(NamedTuple):
     """What the model sees of a sentence. Two equal inputs score equal, on any page.
 
     Attributes
@@ -78,8 +78,7 @@ class SentenceInput:
     first_block: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """One sentence of a page.
 
     Attributes
@@ -151,7 +150,10 @@ def quotations(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 # What can end a sentence inside a text: a mark, a line's end, an emoji or bullet, a smiley. Most blocks of a page
 # (links, items, cells) have none of them.
-_MAY_BREAK = re.compile("[.!?…\n\u2022\u2023\u20e3\u2190-\u2bff\U0001f000-\U0001faff]|[:;]-?[()D]")
+# One set of characters first, so that the engine can skip to the next of them.
+_MAY_BREAK = re.compile("[.!?…\n:;\u2022\u2023\u20e3\u2190-\u2bff\U0001f000-\U0001faff](?:(?<![:;])|-?[()D])")
+# What can head an item: a bullet, an emoji, a digit in a key.
+_MAY_LIST = re.compile("[\u2022\u2023\u20e3\u2190-\u2bff\U0001f000-\U0001faff]")
 
 
 def sentence_spans(text: str, nlp: Language) -> list[tuple[int, int]]:
@@ -178,7 +180,8 @@ def sentence_spans(text: str, nlp: Language) -> list[tuple[int, int]]:
     words = words_of(pieces)
     spaced = spaces_behind(words, pieces)
     places = [0, *accumulate(map(len, pieces))]
-    starts = [0, *_boundaries(words, spaced), len(words)]
+    item_marks = _item_marks(words, spaced) if _MAY_LIST.search(text) else set[int]()
+    starts = [0, *_boundaries(words, spaced, item_marks), len(words)]
     spans: list[tuple[int, int]] = []
     for start, end in pairwise(starts):
         while start < end and words[start].isspace():
@@ -190,16 +193,18 @@ def sentence_spans(text: str, nlp: Language) -> list[tuple[int, int]]:
     return spans
 
 
-def _boundaries(words: list[str], spaced: list[bool]) -> list[int]:
+def _boundaries(words: list[str], spaced: list[bool], item_marks: set[int]) -> list[int]:
     """Return the token indices, ascending, at which a new sentence begins."""
     count = len(words)
     found: list[int] = []
     said = _Said(start=0)
-    closers = _next_closers(words)
-    item_marks = _item_marks(words, spaced)
     at = 0
     while at < count:
         word = words[at]
+        if word.isalpha():  # most tokens: no mark, no space, no picture
+            said.add_word(word)
+            at += 1
+            continue
         boundary = None
         if "\n" in word and word.isspace():
             following = _next_word(words, at + 1)
@@ -208,7 +213,7 @@ def _boundaries(words: list[str], spaced: list[bool]) -> list[int]:
         elif at in item_marks:
             boundary = at
         elif _ENDERS.fullmatch(word) or (word[-1] == "." and len(word) > 1 and word[0].isalpha()):
-            boundary = _after_ender(words, spaced, at, said, closers)
+            boundary = _after_ender(words, spaced, at, said)
         elif _EXPRESSIVE.match(word) or word in _SMILEYS:
             boundary = _after_expressive(words, at)
         if boundary is not None and said.start < boundary < count:
@@ -248,20 +253,16 @@ class _Said:
             self.brackets += 1
         elif word == ")":
             self.brackets = max(self.brackets - 1, 0)
+        self.add_word(word)
+
+    def add_word(self, word: str) -> None:
+        """Take in a token that is neither white space nor a bracket."""
         if len(self.first) < 3:
             self.first.append(word)
 
 
 # A remark in brackets is rarely longer; a bracket that nobody closes must not glue a whole page together.
 _REMARK = 40
-
-
-def _next_closers(words: list[str]) -> list[int]:
-    """Return for each token how many tokens ahead the next closing bracket is."""
-    distances = [len(words) + _REMARK] * (len(words) + 1)
-    for at in range(len(words) - 1, -1, -1):
-        distances[at] = 0 if words[at] == ")" else distances[at + 1] + 1
-    return distances
 
 
 # --- list items inside a block ------------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ def _is_item_emoji(word: str) -> bool:
 # --- ends of sentences --------------------------------------------------------------------------------------------
 
 
-def _after_ender(words: list[str], spaced: list[bool], at: int, said: _Said, closers: list[int]) -> int | None:
+def _after_ender(words: list[str], spaced: list[bool], at: int, said: _Said) -> int | None:
     """Return where the next sentence begins if the mark or abbreviation at `at` ends one, else None."""
     mark = words[at]
     end = _behind_closers(words, spaced, at)
@@ -335,7 +336,7 @@ def _after_ender(words: list[str], spaced: list[bool], at: int, said: _Said, clo
         return following if _breaks_without_space(words, at, following, closed=closed) else None
     if "\n" in words[end] and words[end].isspace() and not word[0].islower():
         return following
-    if said.brackets and closers[at] <= _REMARK and not closed:
+    if said.brackets and not closed and ")" in words[at : at + _REMARK + 1]:
         return None  # "(Lost it? No problem!)" in the middle of a sentence
     if not _ENDERS.fullmatch(mark):
         return following if _abbreviation_ends(words, at, following) else None

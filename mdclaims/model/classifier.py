@@ -186,7 +186,7 @@ class ClaimClassifier:
         at = len(self.labels)
         for label, stance in self.stances.items():
             values = products[:, at : at + len(stance.stances)] + stance.intercepts
-            stances[label] = [stance.stances[n] for n in values.argmax(axis=1)]
+            stances[label] = [stance.stances[n] for n in values.argmax(axis=1).tolist()]
             at += len(stance.stances)
         return Judgement(scores=self._calibrated(inputs, products[:, : len(self.labels)]), stances=stances)
 

@@ -113,12 +113,19 @@ class Contribution:
 class FeatureBlock:
     """Some columns of the feature matrix, as a product of sparse matrices.
 
-    A string has the same features wherever it stands: the left factor says which input has which string, the
-    right ones are made once for each different string or word. Multiplied with weights from the right they take
-    a fraction of the time that the whole matrix takes.
+    A string has the same features wherever it stands: `rows` says which input has which string, the factors are
+    made once for each different string or word. Multiplied with weights from the right they take a fraction of the
+    time that the whole matrix takes.
+
+    Attributes
+    ----------
+    factors : tuple of scipy.sparse.csr_matrix
+    rows : array of int64, optional
+        For each input the row of the factors' product that is its own. Default: they have a row for each input.
     """
 
     factors: tuple[sparse.csr_matrix, ...]
+    rows: npt.NDArray[np.int64] | None = None
 
     @property
     def width(self) -> int:
@@ -127,13 +134,15 @@ class FeatureBlock:
 
     def matrix(self) -> sparse.csr_matrix:
         """Return the columns: shape (inputs, width)."""
-        return reduce(matmul, self.factors)
+        if self.rows is None:
+            return reduce(matmul, self.factors)
+        return reduce(matmul, (_selection(self.rows, self.factors[0].shape[0]), *self.factors))
 
     def __matmul__(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return ``matrix() @ weights``: shape (inputs, columns of weights)."""
         for factor in reversed(self.factors):
             weights = factor @ weights
-        return weights
+        return weights if self.rows is None else weights[self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,36 +262,27 @@ class FeatureExtractor:
         words, occurrences = own.vocabulary()
         known = self._known(words)
         is_item = np.fromiter((entry.kind in ITEM_KINDS for entry in inputs), dtype=bool, count=len(inputs))
-        here, above, above_item, before, behind = (
-            _selection(chosen, texts.count)
-            for chosen in (
-                sentence,
-                np.where(is_item, _EMPTY, heading),
-                np.where(is_item, heading, _EMPTY),
-                previous,
-                following,
-            )
-        )
+        above, above_item = np.where(is_item, _EMPTY, heading), np.where(is_item, heading, _EMPTY)
         bits = self.settings
-        yield FeatureBlock((here, _hashed(_begun(own), bits.word_orders, bits.word_bits, bits.word_weight)))
-        yield FeatureBlock((here, *self._characters(known, occurrences)))
+        yield FeatureBlock((_hashed(_begun(own), bits.word_orders, bits.word_bits, bits.word_weight),), sentence)
+        yield FeatureBlock(self._characters(known, occurrences), sentence)
         headings = _hashed(texts.only(heading), (1, 2), bits.heading_bits)
-        yield FeatureBlock((above, headings))
-        yield FeatureBlock((above_item, headings))
+        yield FeatureBlock((headings,), above)
+        yield FeatureBlock((headings,), above_item)
         neighbours = _hashed(texts, (1,), bits.context_bits)
-        yield FeatureBlock((before, neighbours))
-        yield FeatureBlock((behind, neighbours))
+        yield FeatureBlock((neighbours,), previous)
+        yield FeatureBlock((neighbours,), following)
         cues = self._cues.counts(texts) @ self._with_families
         # The first hit matters most; a second and third add less and less.
         cues.data = np.log1p(cues.data)
-        yield FeatureBlock((here, cues, sparse.diags_array(self._cue_scale, format="csr")))
-        for selection in (above, above_item, before, behind):
-            yield FeatureBlock((selection, cues))
+        yield FeatureBlock((cues, sparse.diags_array(self._cue_scale, format="csr")), sentence)
+        for rows in (above, above_item, previous, following):
+            yield FeatureBlock((cues,), rows)
         signs = _signs(lines.texts, own.lengths, known, occurrences)
         yield from _circumstances(inputs, lines, sentence, heading, signs)
         if self._vectors is not None:
             means = self._vectors.means(words, occurrences) * np.float32(bits.vector_weight)
-            yield FeatureBlock((here, _filled(means)))
+            yield FeatureBlock((_filled(means),), sentence)
 
     # --- the way back, from columns to words --------------------------------------------------------------------
 
@@ -413,8 +413,9 @@ class FeatureExtractor:
 
     def _ngrams_of(self, known: Sequence[_Word]) -> sparse.csr_matrix:
         """Return the character n-grams of words: shape (words, columns of the block)."""
-        sizes = np.fromiter((len(word.columns) for word in known), dtype=np.int64, count=len(known))
-        columns = np.concatenate([word.columns for word in known]) if known else np.empty(0, np.int32)
+        rows = [word.columns for word in known]
+        sizes = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        columns = np.concatenate(rows) if rows else np.empty(0, np.int32)
         return sparse.csr_matrix(
             (np.ones(len(columns), np.float32), columns, np.concatenate([[0], np.cumsum(sizes)])),
             shape=(len(known), 1 << self.settings.char_bits),
@@ -466,13 +467,12 @@ def _circumstances(
     signs: npt.NDArray[np.float32],
 ) -> tuple[FeatureBlock, ...]:
     """Return the columns of `_CIRCUMSTANCES`: `sentence` and `heading` are places in `lines`, `signs` of each text."""
-    here, under = (_selection(chosen, len(lines.texts)) for chosen in (sentence, heading))
     asks = _filled(np.fromiter(map(_asks, lines.texts), dtype=np.float32, count=len(lines.texts))[:, None])
     return (
         FeatureBlock((_filled(_places(inputs)),)),
-        FeatureBlock((here, _filled(signs))),
-        FeatureBlock((here, asks)),
-        FeatureBlock((under, asks)),
+        FeatureBlock((_filled(signs),), sentence),
+        FeatureBlock((asks,), sentence),
+        FeatureBlock((asks,), heading),
     )
 
 
@@ -501,7 +501,7 @@ def _signs(
 
 
 def _asks(text: str) -> bool:
-    return text.rstrip("\"'”’)").endswith("?")
+    return "?" in text and text.rstrip("\"'”’)").endswith("?")
 
 
 def _to_columns(hashes: Hashes, bits: int) -> npt.NDArray[np.int32]:

@@ -196,7 +196,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codec
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
 _DECLARATION_WINDOW = 4096
 # Bytes that text of no encoding in use contains, but images, archives and programs do.
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = bytes([*range(0x09), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
 _BINARY_SHARE = 0.02
 _BINARY_MINIMUM = 3  # a stray control character in a short draft is no program
 _EXPORT = "export it as HTML, Markdown or plain text first"
@@ -228,7 +228,7 @@ def _decode(data: bytes, *, is_html: bool, charset: str | None) -> tuple[str, st
     for magic, (what, advice) in _MAGIC.items():
         if data.startswith(magic):
             raise ReadError(f"is {what}, not text; {advice}")
-    if len(_CONTROL.findall(data)) > max(_BINARY_SHARE * len(data), _BINARY_MINIMUM):
+    if len(data) - len(data.translate(None, _CONTROL)) > max(_BINARY_SHARE * len(data), _BINARY_MINIMUM):
         utf16 = _utf16_without_mark(data)
         if utf16 is None:
             raise ReadError("looks binary, not text; mdclaims reads plain text, Markdown and HTML")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -110,6 +111,40 @@ _OPTION = re.compile(r"<option\b", re.IGNORECASE)
 _MAX_OPTIONS = 10_000
 
 
+class _Step:
+    """A step of a selector, with the steps before it: made into text only for blocks, and once for all inside."""
+
+    __slots__ = ("_css", "_number", "_parent", "_tag")
+
+    def __init__(self, parent: _Step | None, tag: str, number: int) -> None:
+        self._parent = parent
+        self._tag = tag
+        self._number = number
+        self._css: str | None = None
+
+    @property
+    def css(self) -> str:
+        """The selector as CSS, outermost first."""
+        # A loop, because pages nest deeper than Python calls.
+        unmade: list[_Step] = []
+        step: _Step | None = self
+        while step is not None and step._css is None:
+            unmade.append(step)
+            step = step._parent
+        css = "" if step is None else step._css
+        for step in reversed(unmade):
+            css = step._css = f"{css} > {step._text}" if css else step._text
+        return css or ""
+
+    @property
+    def _text(self) -> str:
+        if self._tag in {"html", "body"}:
+            return self._tag
+        # "o:p" and its like need escaping in CSS.
+        name = self._tag if self._tag.isalnum() else re.sub(r"([^\w-])", r"\\\1", self._tag)
+        return f"{name}:nth-of-type({self._number})"
+
+
 @dataclass(slots=True)
 class _Place:
     """What the walk knows about the element it is in. Children get one of their own: none is changed once in use."""
@@ -118,15 +153,14 @@ class _Place:
     region: str
     hidden: bool
     level: int | None
-    selector: tuple[Any, str] | None
-    """The selector as a linked list, innermost first: made into text only for blocks."""
+    selector: _Step | None
     link: str | None
     """None outside links; "link" or "button" inside one that began within the current block."""
     sectioned: bool
     """True inside an article, section, aside or nav."""
     preformatted: bool
     in_main: bool
-    block_selector: tuple[Any, str] | None
+    block_selector: _Step | None
     """The selector of the innermost element that makes a block."""
     summary_hidden: bool | None
     """Directly inside a closed <details>: whether its summary is hidden; else None."""
@@ -381,7 +415,7 @@ class _Walk:
         self.shows = False  # whether the current block has anything but white space
         self.fragments: list[Fragment] = []  # text of the current inline item
         self.item_kind = "text"
-        self.item_selector: tuple[Any, str] | None = None
+        self.item_selector: _Step | None = None
         self.breaks = 0  # line breaks since the last visible character
         self.closed = ""  # the tag of the inline element whose end was the last thing seen
 
@@ -390,44 +424,39 @@ class _Walk:
             kind="paragraph", region="main", hidden=False, level=None, selector=None, link=None,
             sectioned=False, in_main=False, preformatted=False, block_selector=None, summary_hidden=None,
         )  # fmt: skip
-        # Each entry is a node still to visit, with its parent's place and the parent's sibling counters, or a
-        # mark that an element ends. A node's next sibling is pushed before its children.
-        stack: list[_Leave | tuple[LexborNode, _Place, dict[str, int]]] = [(root, start, {})]
-        while stack:
-            entry = stack.pop()
-            if isinstance(entry, _Leave):
-                self._leave(entry)
-                continue
-            node, parent, counters = entry
+        node: LexborNode | None = root
+        place, counters = start, dict[str, int]()
+        # The elements that are open, each with what goes on behind it: its next sibling, and its parent's place and
+        # sibling counters.
+        opened: list[tuple[_Leave, LexborNode | None, _Place, dict[str, int]]] = []
+        while True:
+            while node is None:
+                if not opened:
+                    return
+                leave, node, place, counters = opened.pop()
+                self._leave(leave)
             following = node.next
-            if following is not None:
-                stack.append((following, parent, counters))
             if node.is_text_node:
-                self._text(node.text_content or "", parent)
-                continue
-            if node.is_comment_node and (node.parent is None or node.parent.tag != "head"):
+                self._text(node.text_content or "", place)
+            elif node.is_element_node:
+                tag = node.tag or ""
+                number = counters[tag] = counters.get(tag, 0) + 1
+                self._part_from_neighbour(tag)
+                entered = (
+                    None
+                    if tag in _SKIPPED or tag == "title"
+                    else self._enter(node, tag, place, _Step(place.selector, tag, number))
+                )
+                if entered is not None:
+                    opened.append((entered, following, place, counters))
+                    node, place, counters = node.first_child, entered.place, {}
+                    continue
+            elif node.is_comment_node and (node.parent is None or node.parent.tag != "head"):
                 comment = node.comment_content or ""
                 self.builder.add_directive(comment, line=self.lines.of(comment))
-                continue
-            tag = node.tag
-            if not node.is_element_node or tag is None:
-                continue
-            counters[tag] = counters.get(tag, 0) + 1
-            self._part_from_neighbour(tag)
-            if tag in _SKIPPED or tag == "title":
-                continue
-            # "o:p" and its like need escaping in CSS.
-            name = tag if tag.isalnum() else re.sub(r"([^\w-])", r"\\\1", tag)
-            step = tag if tag in {"html", "body"} else f"{name}:nth-of-type({counters[tag]})"
-            leave = self._enter(node, tag, parent, (parent.selector, step))
-            if leave is None:
-                continue
-            stack.append(leave)
-            child = node.first_child
-            if child is not None:
-                stack.append((child, leave.place, {}))
+            node = following
 
-    def _enter(self, node: LexborNode, tag: str, parent: _Place, selector: tuple[Any, str]) -> _Leave | None:
+    def _enter(self, node: LexborNode, tag: str, parent: _Place, selector: _Step) -> _Leave | None:
         """Begin an element; return what to do at its end, or None if nothing inside it is to be visited."""
         attributes = node.attributes
         if tag == "br":
@@ -446,8 +475,9 @@ class _Walk:
             if prompt:
                 self._add_at_once(prompt, "other", place)
             return _Leave(place, tag, block=True, item=False)
-        role = (attributes.get("role") or "").lower()
-        if tag == "button" or (tag == "a" and parent.link is None) or (role == "button" and parent.link is None):
+        role = attributes.get("role")
+        is_link = parent.link is None and (tag == "a" or (role is not None and role.lower() == "button"))
+        if tag == "button" or is_link:
             return self._enter_link(tag, attributes, place, parent)
         block = tag not in _INLINE or place.hidden != parent.hidden or place.region != parent.region or tag == "label"
         if block:
@@ -485,7 +515,7 @@ class _Walk:
         self.closed = ""
 
     def _place(
-        self, node: LexborNode, tag: str, attributes: dict[str, str | None], parent: _Place, selector: tuple[Any, str]
+        self, node: LexborNode, tag: str, attributes: dict[str, str | None], parent: _Place, selector: _Step
     ) -> _Place:
         """Return what is known inside an element."""
         kind, level, link = parent.kind, parent.level, parent.link
@@ -548,7 +578,7 @@ class _Walk:
             return
         self.fragments.append(LINE_BREAK)
 
-    def _image(self, text: str, place: _Place, selector: tuple[Any, str]) -> None:
+    def _image(self, text: str, place: _Place, selector: _Step) -> None:
         """Add an image's text as an inline item; in a button it is the button's text."""
         if not text.strip():
             return
@@ -560,10 +590,10 @@ class _Walk:
         self._end_item()
         self.breaks = 0
         self.shows = True
-        self.items.append(InlineItem("alt", (Fragment(text),), _render(selector)))
+        self.items.append(InlineItem("alt", (Fragment(text),), _css(selector)))
         self.item_kind, self.item_selector = outer_kind, outer_selector
 
-    def _input(self, attributes: dict[str, str | None], place: _Place, selector: tuple[Any, str]) -> None:
+    def _input(self, attributes: dict[str, str | None], place: _Place, selector: _Step) -> None:
         """Add what an input field shows: a button's value, or the prompt inside the field."""
         kind = (attributes.get("type") or "text").lower()
         if kind == "hidden":
@@ -580,14 +610,14 @@ class _Walk:
     def _add_at_once(self, text: str, kind: str, place: _Place) -> None:
         before = self.builder.blocks
         self.builder.add(
-            [Fragment(text)], kind=kind, region=place.region, hidden=place.hidden, selector=_render(place.selector)
+            [Fragment(text)], kind=kind, region=place.region, hidden=place.hidden, selector=_css(place.selector)
         )
         self.builder.place_directives(before)
 
     def _end_item(self) -> None:
         """Close the current inline item; what follows is text until another begins."""
         if self.fragments:
-            selector = _render(self.item_selector) if self.item_kind != "text" else None
+            selector = _css(self.item_selector) if self.item_kind != "text" else None
             self.items.append(InlineItem(self.item_kind, tuple(self.fragments), selector))
             self.fragments = []
         self.item_kind, self.item_selector = "text", None
@@ -611,20 +641,32 @@ class _Walk:
                     region=place.region,
                     level=place.level if place.kind == "heading" else None,
                     hidden=place.hidden,
-                    selector=_render(place.block_selector),
+                    selector=_css(place.block_selector),
                 ),
             )
         if place.link is not None:  # still inside a link that holds several blocks
             self.item_kind, self.item_selector = kind, selector
 
 
-def _render(selector: tuple[Any, str] | None) -> str | None:
-    """Return a selector's linked list as CSS, outermost first."""
-    steps: list[str] = []
-    while selector is not None:
-        selector, step = selector
-        steps.append(step)
-    return " > ".join(reversed(steps)) or None
+_LONGEST_REMEMBERED = 500
+_Told = TypeVar("_Told")
+
+
+def _remembering(tell: Callable[..., _Told]) -> Callable[..., _Told]:
+    """Let a function remember what class and id names tell: the same stand at element after element, page after page.
+
+    Long ones, which are rare, would fill the memory.
+    """
+    remembered = lru_cache(maxsize=4096)(tell)
+
+    def inner(names: str, *others: str) -> _Told:
+        return (remembered if len(names) <= _LONGEST_REMEMBERED else tell)(names, *others)
+
+    return inner
+
+
+def _css(selector: _Step | None) -> str | None:
+    return None if selector is None else selector.css
 
 
 def _is_layout_cell(node: LexborNode) -> bool:
@@ -640,11 +682,18 @@ def _is_layout_cell(node: LexborNode) -> bool:
 def _looks_like_button(attributes: dict[str, str | None]) -> bool:
     if (attributes.get("role") or "").lower() == "button":
         return True
-    return any(_BUTTON_TOKEN.search(token) for token in (attributes.get("class") or "").lower().split())
+    names = attributes.get("class")
+    return names is not None and _is_button_class(names)
+
+
+@_remembering
+def _is_button_class(names: str) -> bool:
+    return any(_BUTTON_TOKEN.search(token) for token in names.lower().split())
 
 
 def _aria_heading(attributes: dict[str, str | None]) -> int | None:
-    if (attributes.get("role") or "").lower() != "heading":
+    role = attributes.get("role")
+    if not role or role.lower() != "heading":
         return None
     level = attributes.get("aria-level") or ""
     return min(max(int(level[:3]), 1), 6) if level.isascii() and level.isdigit() else 2
@@ -652,13 +701,18 @@ def _aria_heading(attributes: dict[str, str | None]) -> int | None:
 
 def _is_hidden(tag: str, attributes: dict[str, str | None]) -> bool:
     """True if this element's own markup hides what is in it at first."""
-    if tag == "noscript" or "hidden" in attributes:
+    if tag == "noscript":
+        return True
+    if not attributes:
+        return tag == "dialog"
+    if "hidden" in attributes:
         return True
     if tag not in _INLINE and (attributes.get("aria-hidden") or "").lower() == "true":
         return True  # on an inline element it marks an icon beside its text: shown, only not read aloud
     if tag == "dialog" and "open" not in attributes:
         return True
-    return bool(_NOT_SHOWN.search(attributes.get("style") or ""))
+    style = attributes.get("style")
+    return style is not None and _NOT_SHOWN.search(style) is not None
 
 
 def _region(tag: str, attributes: dict[str, str | None], parent: _Place) -> str:
@@ -669,12 +723,22 @@ def _region(tag: str, attributes: dict[str, str | None], parent: _Place) -> str:
         if tag == "header" and parent.in_main:
             return parent.region
         return _LANDMARKS[tag]
-    role = (attributes.get("role") or "").lower()
-    if role in _ROLES:
-        return _ROLES[role]
+    if not attributes:
+        return parent.region
+    role = attributes.get("role")
+    if role and role.lower() in _ROLES:
+        return _ROLES[role.lower()]
     if tag in _NAMED_REGION_TAGS and not parent.sectioned:
-        for token in f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower().split():
-            for region, name in _REGION_NAMES:
-                if parent.region in _REFINABLE[region] and name.fullmatch(token):
-                    return region
+        names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
+        return _named_region(names, parent.region) or parent.region
     return parent.region
+
+
+@_remembering
+def _named_region(names: str, outer: str) -> str | None:
+    """Return the region that class and id names tell of inside another, or None if they tell of none."""
+    for token in names.lower().split():
+        for region, name in _REGION_NAMES:
+            if outer in _REFINABLE[region] and name.fullmatch(token):
+                return region
+    return None

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
-@dataclass(frozen=True, slots=True)
-class InlineItem:
+class InlineItem(NamedTuple):
     """Text, link, button or image in the inline content of an element.
 
     Attributes
@@ -44,8 +43,7 @@ class InlineItem:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BlockPlace:
+class BlockPlace(NamedTuple):
     """Where a block stands: everything about it but its text.
 
     Attributes
@@ -80,6 +78,8 @@ def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPl
 
 
 def _add_items(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
+    if len(items) == 1 and items[0].kind == "text":  # as in most elements
+        return _add_one(builder, items, place)
     text_at = [i for i, item in enumerate(items) if item.kind == "text" and item.has_words]
     if not text_at:
         if place.kind in {"heading", "button"}:

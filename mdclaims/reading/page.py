@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple
 
 KINDS: tuple[str, ...] = (
     "title", "description", "heading", "paragraph", "list_item", "cell", "button",
@@ -32,10 +33,16 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]+")
 # U+200D joins emoji, and U+200C/U+200D matter in other scripts: kept where they stand between two non-ASCII characters.
 _JOINER = re.compile("(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def replace_unencodable(text: str) -> str:
     """Replace NUL and lone surrogates, which neither JSON nor UTF-8 can carry, by U+FFFD."""
-    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = _SURROGATE.sub("\ufffd", text)
+    return text.replace("\x00", "\ufffd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,7 @@ class Segment:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One paragraph, heading, list item, button, ... of a page.
 
     Attributes
@@ -83,7 +89,7 @@ class Block:
         Number of the printed page that it begins on, from 1 (PDF only).
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     start: int
     end: int
     kind: str
@@ -232,28 +238,30 @@ class HeadingPath:
 
     def __init__(self) -> None:
         self._outlines: dict[str, list[tuple[int, str]]] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}  # of what stands under the last heading of a region
 
     def enter(self, *, kind: str, region: str, level: int | None, text: str) -> tuple[str, ...]:
         """Return the path of a block and, if it is a heading, let the blocks after it stand under it.
 
         A title in the text itself (not in the metadata) counts as a heading of level 1.
         """
-        outline = self._outlines.setdefault(region, [])
         if kind == "title" and region != "metadata":
             level = 1
         elif kind != "heading":
-            return tuple(heading for _, heading in outline)
+            return self._paths.get(region, ())
+        outline = self._outlines.setdefault(region, [])
         depth = level if level is not None else 6
         while outline and outline[-1][0] >= depth:
             outline.pop()
-        path = tuple(heading for _, heading in outline)
+        path = tuple(above for _, above in outline)
         # A path stands beside every sentence: without a limit one endless heading would fill the memory.
-        outline.append((depth, text if len(text) <= HEADING_LENGTH else f"{text[: HEADING_LENGTH - 1]}…"))
+        heading = text if len(text) <= HEADING_LENGTH else f"{text[: HEADING_LENGTH - 1]}…"
+        outline.append((depth, heading))
+        self._paths[region] = (*path, heading)
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """A stretch of text on its way into a block.
 
     Attributes
@@ -290,7 +298,7 @@ def fold_white_space(fragments: Iterable[Fragment]) -> tuple[str, list[tuple[int
         if fragment is LINE_BREAK:
             gap = "\n"
             continue
-        if fragment.source_start is None and not _INVISIBLE.search(fragment.text):
+        if fragment.source_start is None and (fragment.text.isascii() or not _INVISIBLE.search(fragment.text)):
             # Without places to keep, as in HTML, splitting does the same.
             words = fragment.text.split()
             if not words:

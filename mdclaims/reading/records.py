@@ -192,11 +192,11 @@ def copy_record(file: BinaryIO, out: BinaryIO, *, offset: int, skip: int = 0) ->
     DamagedError
         If no record begins there, or it is damaged; then nothing is written.
     """
-    read_record(file, lambda record: record, offset=offset, skip=skip)
-    end = _end_of_lone_record(file, offset)
+    end = _end_of_lone_record(file, offset, skip)
     if end is not None:
         file.seek(offset)
         return sum(out.write(file.read(min(_PIECE, end - at))) for at in range(offset, end, _PIECE))
+    read_record(file, lambda record: record, offset=offset, skip=skip)
     # No time stamp in the header of the member: the same record gives the same bytes.
     packer = zlib.compressobj(wbits=31)
 
@@ -411,15 +411,20 @@ def _read_member(
     return end if _bytes_at(file, end, 1) else None
 
 
-def _end_of_lone_record(file: BinaryIO, offset: int) -> int | None:
-    """Return the end of a gzip member that holds one sound record, None if it holds more or the file is not gzip."""
+def _end_of_lone_record(file: BinaryIO, offset: int, skip: int) -> int | None:
+    """Return the end of a gzip member that holds one sound record, at `skip`; None if it does not, or is none."""
     if _bytes_at(file, 0, 2) != _GZIP[:2]:
         return None
     stream = _Member(file, offset)
-    stream.pass_over_newlines()
-    head, headers = stream.read_head()
-    Record(offset, 0, head, headers, stream).finish()
-    return None if stream.peek(1) else stream.end
+    try:
+        stream.pass_over_newlines()
+        if stream.position != skip:
+            return None
+        head, headers = stream.read_head()
+        Record(offset, skip, head, headers, stream).finish()
+        return None if stream.peek(1) else stream.end
+    except DamagedError:
+        return None
 
 
 def _find_member(file: BinaryIO, start: int) -> int | None:

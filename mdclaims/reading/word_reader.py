@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from docx.opc.constants import RELATIONSHIP_TYPE
@@ -687,7 +687,7 @@ def _add_paragraph(paragraph: _Paragraph, builder: PageBuilder, source_start: in
     if paragraph.text:
         add_inline(builder, items, place)
         # Hidden words in a shown paragraph: a heading must not be one for what follows.
-        place = replace(place, kind="other" if place.kind == "heading" else place.kind, level=None)
+        place = place._replace(kind="other" if place.kind == "heading" else place.kind, level=None)
     builder.add(
         list(_moved(paragraph.unshown, source_start)),
         kind=place.kind,
@@ -699,4 +699,4 @@ def _add_paragraph(paragraph: _Paragraph, builder: PageBuilder, source_start: in
 
 def _moved(fragments: Iterable[Fragment], by: int) -> Iterator[Fragment]:
     for fragment in fragments:
-        yield fragment if fragment.source_start is None else replace(fragment, source_start=fragment.source_start + by)
+        yield fragment if fragment.source_start is None else fragment._replace(source_start=fragment.source_start + by)

@@ -127,11 +127,11 @@ def _finding(finding: Finding, today: date) -> dict[str, Any]:
         "group": finding.group,
         "fingerprint": finding.fingerprint,
         "attributes": _attributes(finding),
-        "cues": [asdict(cue) for cue in finding.cues],
+        "cues": [cue._asdict() for cue in finding.cues],
         "rules": [
             {
                 **asdict(match),
-                "words": [asdict(cue) for cue in match.words],
+                "words": [cue._asdict() for cue in match.words],
                 "text": check_line(rule_of(match.id), today),
             }
             for match in finding.rules

@@ -115,7 +115,7 @@ def _page_for_people(result: PageResult) -> PageResult:
     findings = tuple(finding for finding in result.findings if finding.suppressed is None)
     kept = {(finding.sentence, finding.label) for finding in findings}
     sentences = tuple(
-        replace(entry, labels=tuple(label for label in entry.labels if (n, label) in kept))
+        entry._replace(labels=tuple(label for label in entry.labels if (n, label) in kept))
         for n, entry in enumerate(result.sentences)
     )
     page = replace(result.page, notes=(*result.page.notes, *notes))
