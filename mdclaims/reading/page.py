@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 
 KINDS: tuple[str, ...] = (
     "title", "description", "heading", "paragraph", "list_item", "cell", "button",
@@ -130,6 +130,49 @@ def directive_text(comment: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What one person, or mdclaims, wrote in a comment: no text of the page.
+
+    Attributes
+    ----------
+    author : str
+    text : str
+        On one line.
+    """
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A comment on a document, with its answers.
+
+    It is only recorded here. What it means is read in ``findings/review_comments.py``, and obeyed by `check` alone.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        What the file calls its comments, in the order of `remarks`.
+    remarks : tuple of Remark
+        The comment, then its answers.
+    resolved : bool
+        Somebody said that it is settled.
+    resolved_by : str
+        Who answered last or, without an answer, who saved the file last: Word keeps no other name. "" if unknown.
+    source_start, source_end : int or None
+        The words it stands on: half-open offsets into the decoded source. None if it stands on none.
+    """
+
+    ids: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    resolved: bool
+    resolved_by: str
+    source_start: int | None
+    source_end: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """What a web page shows and mdclaims cannot read.
 
@@ -186,6 +229,8 @@ class Page:
     contact_marks : tuple of (str, str)
         What its code, and not its text, says of whose page it is (HTML only): name, legal_name, site_name, telephone,
         email, address or identifier, each with its value as it stands there.
+    threads : tuple of Thread
+        The comments that stand on it (Word only), in the file's order.
     """
 
     source: str
@@ -200,6 +245,7 @@ class Page:
     directives: tuple[Directive, ...] = ()
     unread: Unread = Unread()
     contact_marks: tuple[tuple[str, str], ...] = ()
+    threads: tuple[Thread, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -213,6 +259,25 @@ class Page:
         first = self._source_offset(start)
         last = self._source_offset(end - 1)
         return None if first is None or last is None else (first, last + 1)
+
+    def source_cover(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return from where to where ``text[start:end]`` stands in the decoded source, as far as it stands there.
+
+        Unlike `source_span`, the span may begin or end with what has no place there, as the text of an image; None if
+        nothing of it has one.
+        """
+        at = max(bisect_right(self.segments, start, key=lambda segment: segment.start) - 1, 0)
+        first: int | None = None
+        last: int | None = None
+        for segment in islice(self.segments, at, None):
+            if segment.start >= end:
+                break
+            begin = max(start, segment.start)
+            stop = min(end, segment.start + segment.length)
+            if begin < stop:
+                first = segment.source_start + begin - segment.start if first is None else first
+                last = segment.source_start + stop - segment.start
+        return None if first is None or last is None else (first, last)
 
     def _source_offset(self, offset: int) -> int | None:
         at = bisect_right(self.segments, offset, key=lambda segment: segment.start) - 1
@@ -356,10 +421,13 @@ class PageBuilder:
         Set by the reader.
     contact_marks : list of (str, str)
         Filled by the reader.
+    threads : list of Thread
+        Filled by the reader.
     """
 
     unread: Unread = field(default_factory=Unread)
     contact_marks: list[tuple[str, str]] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
 
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
@@ -464,6 +532,7 @@ class PageBuilder:
             directives=(*self._directives, *behind),
             unread=self.unread,
             contact_marks=tuple(self.contact_marks),
+            threads=tuple(self.threads),
         )
 
 
