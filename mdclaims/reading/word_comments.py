@@ -18,8 +18,6 @@ COMMENT_MARKS = frozenset({_START, _END, _REFERENCE})
 """The elements of the main text that tell where a comment stands."""
 
 _ON = frozenset({"1", "true", "on"})
-# Longer is no answer that anybody reads.
-_LONGEST = 5_000
 
 
 @dataclass
@@ -95,7 +93,7 @@ def _comment(element: Any, places: Places) -> _Comment:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(replace_unencodable(text).split())[:_LONGEST]
+    return " ".join(replace_unencodable(text).split())
 
 
 def _thread(comments: list[_Comment], told: dict[Any, Any], last_editor: str) -> Thread:

@@ -60,6 +60,8 @@ class WordPackage:
     descriptions: tuple[str, ...]
     last_editor: str
     """Who saved it last, as the properties say; "" if they do not."""
+    files: Mapping[str, bytes]
+    """The XML parts as they are in the archive; other files stand here without their bytes."""
     main_part: PackURI
     comments: Mapping[str, tuple[PackURI, Any]]
     """The parts with comments and what is told of them, of `COMMENT_PARTS`: each with its root."""
@@ -121,6 +123,7 @@ def _parse(files: Mapping[str, bytes]) -> WordPackage:
         title=_property(properties, "title"),
         descriptions=(_property(properties, "description"), _property(properties, "subject")),
         last_editor=_property(properties, "lastModifiedBy"),
+        files=files,
         main_part=main,
         comments={
             COMMENT_PARTS[kind]: (target, _root(files, target))
