@@ -16,9 +16,8 @@ from functools import cache
 from mdclaims.findings.rules import rule_of, rules
 from mdclaims.labels import label_info
 from mdclaims.language.sentences import Sentence
-from mdclaims.reading.page import Page, Remark, Thread
+from mdclaims.reading.page import REVIEWER, Page, Remark, Thread
 
-AUTHOR = "mdclaims"
 KEEP = "To keep the words, reply “ok: reason”."
 """The end of every comment of ours."""
 
@@ -47,7 +46,7 @@ _WORD = re.compile(r"\w+")
 
 def is_ours(remark: Remark) -> bool:
     """Return whether a comment is one of ours: by its author, and by the words that end it."""
-    return remark.author == AUTHOR and _OURS.search(remark.text) is not None
+    return remark.author == REVIEWER and _OURS.search(remark.text) is not None
 
 
 def is_list(remark: Remark) -> bool:
@@ -84,9 +83,9 @@ def names_in(text: str) -> tuple[str, ...]:
 
 def place_sentence(sentence: Sentence) -> str:
     """Return where a sentence stands that Word allows no comment on, with its first words."""
-    words = re.sub("[“”]", "", " ".join(sentence.text.split())).split()
-    more = " …" if len(words) > _QUOTE_WORDS else ""
-    return f"It stands in {PLACES[_place(sentence)]}: “{' '.join(words[:_QUOTE_WORDS])}{more}”."
+    words = re.sub("[“”]", "", sentence.text).split()
+    quote = " ".join(words[:_QUOTE_WORDS]) + (" …" if len(words) > _QUOTE_WORDS else "")
+    return f"It stands in {PLACES[_place(sentence)]}: “{quote.rstrip('.')}”."
 
 
 def _place(sentence: Sentence) -> str:
@@ -155,7 +154,7 @@ def _answer(thread: Thread) -> tuple[str | None, str]:
         return None, ""
     said, who = found[-1] if found else (_RESOLVED, thread.resolved_by)
     # A name with a comma must not begin a field of the directive.
-    owner = f", owner: {who.replace(',', ' ')}" if who else ""
+    owner = f", owner: {' '.join(who.replace(',', ' ').split())}" if who else ""
     return f"reason: {said[:_LONGEST_REASON]}{owner}", who
 
 

@@ -129,6 +129,10 @@ def directive_text(comment: str) -> str | None:
     return " ".join(match.group(1).split())[:_DIRECTIVE_LENGTH] if match else None
 
 
+REVIEWER = "mdclaims"
+"""The author of the comments that the Word report writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """What one person, or mdclaims, wrote in a comment: no text of the page.

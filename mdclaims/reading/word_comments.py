@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mdclaims.reading.page import Remark, Thread, replace_unencodable
+from mdclaims.reading.page import REVIEWER, Remark, Thread, replace_unencodable
 from mdclaims.reading.word_package import W, WordPackage
 
 _W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
@@ -51,24 +51,22 @@ class _Comment:
 def read_threads(package: WordPackage, places: Places) -> list[Thread]:
     """Return the comments of a document with their answers, in the order of the file.
 
-    Word tells what answers what (``commentsExtended``). Programs that do not tell, as older exports of Google Docs, put
-    an answer behind the comment on the very same words: so it is read where a comment of another author stands there.
+    Word tells what answers what (``commentsExtended``). Programs that do not tell, as LibreOffice 7.4, put an answer
+    behind the comment on the very same words: what stands so behind a comment of ours, by somebody else, answers it.
     """
     comments = [_comment(element, places) for element in _children(package, "comments", f"{W}comment")]
     told = {entry.get(f"{_W15}paraId"): entry for entry in _children(package, "extended", f"{_W15}commentEx")}
     by_paragraph = {comment.paragraph: n for n, comment in enumerate(comments) if comment.paragraph}
     root: list[int] = []
-    standing: dict[tuple[int, int] | None, int] = {}  # by place, the last comment that is no answer
+    standing: dict[tuple[int, int] | None, int] = {}  # by place, our last comment
     for n, comment in enumerate(comments):
         entry = told.get(comment.paragraph) if comment.paragraph else None
         parent = by_paragraph.get(entry.get(f"{_W15}paraIdParent") or "") if entry is not None else None
         if parent is None and entry is None and comment.place is not None:
-            before = standing.get(comment.place)
-            other = before is not None and comments[before].remark.author != comment.remark.author
-            parent = before if other else None
+            parent = standing.get(comment.place) if comment.remark.author != REVIEWER else None
         # An answer to an answer belongs to the same thread; a parent that comes later is a broken file.
         root.append(root[parent] if parent is not None and parent < n else n)
-        if root[n] == n:
+        if root[n] == n and comment.remark.author == REVIEWER:
             standing[comment.place] = n
     members: dict[int, list[int]] = {}
     for n, first in enumerate(root):

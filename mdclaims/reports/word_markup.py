@@ -352,8 +352,8 @@ def _mark_end(element: Any, offset: int, name: str) -> None:
         if offset < _length(element) or _has_content(element.itersiblings()):
             _cut(node, element, offset)
     end = _mark(node, f"{W}commentRangeEnd", name)
-    _outermost(node, -1).addnext(end)
-    end.addnext(_reference(node, name))
+    _put_behind(_outermost(node, -1), end)
+    _put_behind(end, _reference(end, name))
 
 
 def _mark_paragraph(paragraph: Any, name: str) -> None:
@@ -363,7 +363,7 @@ def _mark_paragraph(paragraph: Any, name: str) -> None:
     if properties is None:
         paragraph.insert(0, start)
     else:
-        properties.addnext(start)
+        _put_behind(properties, start)
     paragraph.append(_mark(paragraph, f"{W}commentRangeEnd", name))
     paragraph.append(_reference(paragraph, name))
 
@@ -442,7 +442,7 @@ def _cut(run: Any, element: Any, offset: int) -> Any:
     second.set(_REVISION, CUT_IN_TEXT if inside else CUT_BETWEEN)
     for child in following:
         second.append(child)
-    run.addnext(second)
+    _put_behind(run, second)
     return second
 
 
@@ -485,6 +485,12 @@ def _join(root: Any) -> None:
 def _properties(run: Any) -> bytes:
     properties = run.find(_PROPERTIES)
     return b"" if properties is None else etree.tostring(properties, method="c14n", with_tail=False)
+
+
+def _put_behind(element: Any, new: Any) -> None:
+    """Put `new` right behind an element, in front of the white space that follows."""
+    new.tail, element.tail = element.tail, None
+    element.addnext(new)
 
 
 def _detach(element: Any) -> None:

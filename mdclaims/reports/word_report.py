@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from mdclaims.errors import ReadError
 from mdclaims.findings.findings import Finding, PageResult
 from mdclaims.findings.review_comments import (
-    AUTHOR,
     LIST_END,
     is_list,
     is_ours,
@@ -27,7 +26,7 @@ from mdclaims.findings.review_comments import (
 from mdclaims.findings.rules import check_line, rule_of
 from mdclaims.labels import PRIORITIES
 from mdclaims.reading import Limits, read_bytes
-from mdclaims.reading.page import Thread
+from mdclaims.reading.page import REVIEWER, Thread
 from mdclaims.reports.report import Report, claims, one_line, quote_words, settings_line
 from mdclaims.reports.word_markup import CommentedDocument, NewComment, Paragraph, Words
 
@@ -86,7 +85,7 @@ def render_word(report: Report, data: bytes, *, limits: Limits, everything: bool
     ]
     if rest:
         comments.append(NewComment(document.last_paragraph(), tuple(_list(result, report, rest, bool(shown)))))
-    document.add(comments, author=AUTHOR, initials=_INITIALS, day=report.today)
+    document.add(comments, author=REVIEWER, initials=_INITIALS, day=report.today)
     return document.save()
 
 
