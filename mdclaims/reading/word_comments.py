@@ -46,31 +46,38 @@ class _Comment:
     paragraph: str
     """The id of its last paragraph, by which other parts call it; "" if it has none."""
     place: tuple[int, int] | None
+    day: str
+    """On which it was written, as 2026-11-23; "" if it does not say."""
 
 
 def read_threads(package: WordPackage, places: Places) -> list[Thread]:
     """Return the comments of a document with their answers, in the order of the file.
 
-    Word tells what answers what (``commentsExtended``). Programs that do not tell, as LibreOffice 7.4, put an answer
-    behind the comment on the very same words: what stands so behind a comment of ours, by somebody else, answers it.
+    Word tells what answers what (``commentsExtended``). LibreOffice 7.4 does not, and puts an answer on the very same
+    words as the comment, in front of it or behind: what somebody else has put there on the same day or later answers
+    a comment of ours.
     """
     comments = [_comment(element, places) for element in _children(package, "comments", f"{W}comment")]
     told = {entry.get(f"{_W15}paraId"): entry for entry in _children(package, "extended", f"{_W15}commentEx")}
     by_paragraph = {comment.paragraph: n for n, comment in enumerate(comments) if comment.paragraph}
+    ours = {
+        comment.place: n
+        for n, comment in enumerate(comments)
+        if comment.remark.author == REVIEWER and comment.place is not None
+    }
     root: list[int] = []
-    standing: dict[tuple[int, int] | None, int] = {}  # by place, our last comment
     for n, comment in enumerate(comments):
         entry = told.get(comment.paragraph) if comment.paragraph else None
         parent = by_paragraph.get(entry.get(f"{_W15}paraIdParent") or "") if entry is not None else None
-        if parent is None and entry is None and comment.place is not None:
-            parent = standing.get(comment.place) if comment.remark.author != REVIEWER else None
-        # An answer to an answer belongs to the same thread; a parent that comes later is a broken file.
-        root.append(root[parent] if parent is not None and parent < n else n)
-        if root[n] == n and comment.remark.author == REVIEWER:
-            standing[comment.place] = n
+        if parent is not None and parent < n:  # one that comes later is a broken file
+            root.append(root[parent])  # an answer to an answer belongs to the same thread
+        elif entry is None and comment.place in ours and comment.day >= comments[ours[comment.place]].day:
+            root.append(ours[comment.place] if comment.remark.author != REVIEWER else n)
+        else:
+            root.append(n)
     members: dict[int, list[int]] = {}
     for n, first in enumerate(root):
-        members.setdefault(first, []).append(n)
+        members.setdefault(first, [first]).extend([n] if n != first else [])
     return [_thread([comments[n] for n in thread], told, package.last_editor) for thread in members.values()]
 
 
@@ -87,6 +94,7 @@ def _comment(element: Any, places: Places) -> _Comment:
         remark=Remark(_one_line(element.get(f"{W}author") or ""), _one_line(text)),
         paragraph=(paragraphs[-1].get(f"{_W14}paraId") or "") if paragraphs else "",
         place=places.of(name),
+        day=(element.get(f"{W}date") or "")[:10],
     )
 
 
