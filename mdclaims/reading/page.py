@@ -81,6 +81,8 @@ class Block:
         The headings above it in its region, outermost first; a heading's own text is not in its path.
     page : int or None
         Number of the printed page that it begins on, from 1 (PDF only).
+    page_breaks : tuple of (int, int)
+        Where it goes on on further pages: an offset into ``Page.text`` and the number of the page (PDF only).
     """
 
     index: int
@@ -93,6 +95,12 @@ class Block:
     selector: str | None
     heading_path: tuple[str, ...]
     page: int | None = None
+    page_breaks: tuple[tuple[int, int], ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the printed page of a place in ``Page.text`` inside the block, or None for what has no pages."""
+        passed = bisect_right(self.page_breaks, offset, key=lambda entry: entry[0])
+        return self.page_breaks[passed - 1][1] if passed else self.page
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,8 +459,12 @@ class PageBuilder:
         hidden: bool = False,
         selector: str | None = None,
         page: int | None = None,
+        page_breaks: Sequence[tuple[int, int]] = (),
     ) -> str:
-        """Add one block and return its folded text; nothing is added if no visible character is left."""
+        """Add one block and return its folded text; nothing is added if no visible character is left.
+
+        `page_breaks` are (fragment, page): from that fragment on, by its index, it stands on that page.
+        """
         text, segments = fold_white_space(fragments)
         if not text:
             return ""
@@ -470,6 +482,7 @@ class PageBuilder:
                 selector=selector,
                 heading_path=path,
                 page=page,
+                page_breaks=tuple((start + len(fold_white_space(fragments[:n])[0]), on) for n, on in page_breaks),
             )
         )
         self._segments += [Segment(start + at, source, length) for at, source, length in segments]
