@@ -411,6 +411,9 @@ def test_every_comment_that_the_wording_lists_can_give_is_short():
     assert len(found) > 200
     for text in found:
         assert_readable(text)
+    # What to do comes first: every guide's advice begins with a verb, every question with "Check this".
+    firsts = {text.split()[0] for text in found}
+    assert firsts <= set("Check Give Leave Look Name Put Say Speak Take Use Write".split())
 
 
 def test_every_rule_gives_short_comments_and_is_found_in_them_again():
@@ -708,6 +711,15 @@ def test_an_imitation_of_google_docs():
     data = package(body, parts=[("c", "comments", "comments.xml", said)])
     reviewed = assert_reviewed(data, "It heals [g95] all.", "Book [a95:presses] now, please.")
     assert comments(reviewed)["0"] == ("Ann", "Is that so?")
+
+
+def test_the_content_controls_of_google_docs_around_our_marks_go_with_them():
+    files = parts(review(DRAFT, everything=True))
+    start, control = '<w:commentRangeStart w:id="0"/>', "<w:sdt><w:sdtPr/><w:sdtContent>{}</w:sdtContent></w:sdt>"
+    text = files["word/document.xml"].decode()
+    assert start in text
+    exported = archive({**files, "word/document.xml": text.replace(start, control.format(start)).encode()})
+    assert_same(DRAFT, take_out(exported, limits=Limits()))
 
 
 def test_an_imitation_of_word_for_the_web():

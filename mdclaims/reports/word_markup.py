@@ -124,7 +124,12 @@ class CommentedDocument:
         for mark in [mark for mark in self._root.iter(*COMMENT_MARKS) if mark.get(f"{W}id") in ids]:
             run = mark.getparent()
             alone = run.tag == _RUN and all(child is mark or child.tag == _PROPERTIES for child in run)
-            _detach(run if alone else mark)
+            gone = run if alone else mark
+            holder = gone.getparent()
+            _detach(gone)
+            # Google Docs puts each mark into a content control of its own.
+            if holder.tag == f"{W}sdtContent" and len(holder) == 0:
+                _detach(holder.getparent())
         _join(self._root)
         self._changed[self._package.main_part.membername] = self._root
         self._located = None
