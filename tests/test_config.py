@@ -116,11 +116,20 @@ def test_a_config_is_read_once(tree, monkeypatch):
 
     write(tree / "mdclaims.toml", 'mode = "edit"')
     calls = []
-    monkeypatch.setattr(module, "load_config", lambda path: calls.append(path) or load_config(path))
+    monkeypatch.setattr(module, "load_config", lambda path, **given: calls.append(path) or load_config(path, **given))
     finder = ConfigFinder()
     for name in ("a.md", "site/b.md", "site/drafts/c.md", "site/drafts/d.md"):
         assert finder.config_of(tree / name).settings.mode == "edit"
     assert calls == [Path("mdclaims.toml")]
+
+
+def test_the_mode_where_neither_config_nor_command_line_says_one(tree):
+    assert ConfigFinder(mode="edit").config_of(tree / "a.md").settings.mode == "edit"
+    write(tree / "mdclaims.toml", 'labels = ["safety_claim"]')
+    assert ConfigFinder(mode="edit").config_of(tree / "a.md").settings.mode == "edit"
+    write(tree / "mdclaims.toml", 'mode = "screen"')
+    assert ConfigFinder(mode="edit").config_of(tree / "a.md").settings.mode == "screen"
+    assert ConfigFinder().config_of(tree / "a.md").settings.mode == "screen"
 
 
 def test_find_upwards_ends_without_a_repository(tmp_path):

@@ -116,6 +116,19 @@ def test_a_paragraph_goes_on_on_the_next_page():
     write(pdf, "Another one.")
     page = read(pdf)
     assert rows(page, "page") == [(LONG.strip(), 1), ("Another one.", 2)]
+    long, other = page.blocks
+    ((at, number),) = long.page_breaks
+    assert (number, other.page_breaks) == (2, ())
+    assert 0 < at < long.end
+    assert not page.text[at - 1].isspace()
+    assert [long.page_at(offset) for offset in (0, at - 1, at, long.end - 1)] == [1, 1, 2, 2]
+    assert " ".join(page.text[at:].split()) == pypdfium_text(pdf, 1)
+
+
+def pypdfium_text(pdf, number):
+    """Return the text of one page, from 0, as PDFium itself gives it, with single spaces."""
+    with pypdfium2.PdfDocument(bytes(pdf.output())) as document:
+        return " ".join(document[number].get_textpage().get_text_range().split())
 
 
 def test_columns_are_read_one_after_the_other():

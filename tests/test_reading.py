@@ -161,8 +161,8 @@ def test_documents_have_a_limit_of_their_own(format, tmp_path, monkeypatch):
     [("docx", "docx.opc.constants", "reading Word files"), ("pdf", "pypdfium2", "reading PDFs")],
 )
 def test_a_missing_extra_is_told_in_one_line(format, package, name, monkeypatch):
-    reader = {"docx": "mdclaims.reading.word_reader", "pdf": "mdclaims.reading.pdf_reader"}[format]
-    monkeypatch.delitem(sys.modules, reader, raising=False)
+    for module in {"docx": ("word_reader", "word_comments", "word_package"), "pdf": ("pdf_reader",)}[format]:
+        monkeypatch.delitem(sys.modules, f"mdclaims.reading.{module}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     extra = {"docx": "word", "pdf": "pdf"}[format]
     with pytest.raises(UsageError) as caught:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
-from helpers import ACTION, EFFICACY, LABELS, SAFETY, TODAY, report_of, stub_report, stub_screener
+from helpers import ACTION, EFFICACY, LABELS, ROOT, SAFETY, TODAY, report_of, stub_report, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.reading import read_bytes
+from mdclaims.reports.html_report import render_html
+from mdclaims.reports.json_report import render_json
+from mdclaims.reports.junit import render_junit
 from mdclaims.reports.report import (
     HIDDEN_WORDS,
     by_priority,
@@ -26,6 +30,9 @@ from mdclaims.reports.report import (
     ranked,
     totals_line,
 )
+from mdclaims.reports.sarif import render_sarif
+from mdclaims.reports.tables import render_csv
+from mdclaims.reports.terminal import render_terminal
 
 
 def claims_of(text, *, format="markdown"):
@@ -284,3 +291,47 @@ def test_a_claim_has_questions_and_never_new_words():
     names = [fact.name for fact in claim.facts]
     assert "Ask" in names
     assert "Instead" not in names
+
+
+# --- the pages of a PDF -----------------------------------------------------------------------------------------
+
+
+def two_pages():
+    """A PDF of one paragraph that goes on on the second page, where its finding stands."""
+    fpdf = pytest.importorskip("fpdf")
+    pdf = fpdf.FPDF()
+    pdf.set_font("helvetica", size=12)
+    pdf.add_page()
+    pdf.set_y(pdf.h - 28)
+    pdf.multi_cell(0, 5, "We are a small clinic and open on most days of the week. " * 6 + "Cures [g95] for all.")
+    assert pdf.page == 2
+    return read_bytes(bytes(pdf.output()), source="a.pdf", format="pdf", apart=False)
+
+
+@pytest.mark.parametrize(
+    ("render", "said"),
+    [
+        (render_terminal, r"Where +paragraph, page 2\n"),
+        (render_html, r"paragraph, page 2<"),
+        (render_json, r'"quoted": false,\s+"page": 2,'),
+        (lambda report: render_sarif(report, base=ROOT), r'"fullyQualifiedName": "page 2"'),
+        (render_csv, r",paragraph,no,2,"),
+        (render_junit, r"place: paragraph, main text, page 2\n"),
+    ],
+)
+def test_every_format_names_the_page_that_a_finding_of_a_pdf_stands_on(render, said):
+    screener = stub_screener()
+    page = two_pages()
+    assert [block.page for block in page.blocks] == [1]
+    report = report_of(screener, [screener.screen_page(page)])
+    assert report.findings == 1
+    assert re.search(said, render(report))
+
+
+def test_places_on_several_pages_are_told_apart():
+    page = read_bytes(b"- Book [a90] now\n- Buy [a90] now\n", source="x", format="markdown")
+    blocks = tuple(replace(block, page=number) for number, block in enumerate(page.blocks, start=1))
+    screener = stub_screener()
+    result = screener.screen_page(replace(page, blocks=blocks, source_text=None))
+    places = [place.words for claim in claims(result, screener.thresholds, today=TODAY) for place in claim.places]
+    assert sorted(places) == ["list item, page 1", "list item, page 2"]

@@ -115,7 +115,7 @@ def quotation(sentences: Sequence[Sentence], number: int, address: str | None) -
         "hidden": block.hidden,
         "quoted": sentence.quoted,
         "selector": block.selector,
-        "printed_page": block.page,
+        "printed_page": block.page_at(sentence.start),
         "start": sentence.start,
         "end": sentence.end,
         "link": _link(sentence, address),

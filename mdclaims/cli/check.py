@@ -44,6 +44,7 @@ _SUFFIX = {
     ReportFormat.sarif: ".sarif",
     ReportFormat.csv: ".csv",
     ReportFormat.junit: ".xml",
+    ReportFormat.docx: ".reviewed.docx",
 }
 
 
@@ -55,7 +56,10 @@ def check_command(
             metavar="[PATH | -]...", help="Files (.txt .md .html .htm .docx .pdf), folders, or - for standard input."
         ),
     ] = None,
-    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="Format of the report.")] = ReportFormat.text,
+    format: Annotated[
+        ReportFormat,
+        typer.Option("--format", "-f", help="Format of the report; docx: the Word file with comments, needs -o."),
+    ] = ReportFormat.text,
     output: Annotated[
         str | None,
         typer.Option(
@@ -64,7 +68,9 @@ def check_command(
     ] = None,
     mode: Annotated[
         Mode | None,
-        typer.Option("--mode", "-m", help="balanced (default), edit: few false alarms, screen: few missed."),
+        typer.Option(
+            "--mode", "-m", help="balanced (default), edit: few false alarms (default for Word), screen: few missed."
+        ),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME", help="Report only this label; can be repeated.")
@@ -87,7 +93,10 @@ def check_command(
     ] = False,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="In the terminal, list every claim, also those for information."),
+        typer.Option(
+            "--all",
+            help="In the terminal, list every claim, also those for information; in Word, comment on every finding.",
+        ),
     ] = False,
     skip_hidden: Annotated[
         bool, typer.Option("--skip-hidden", help="Leave out findings in text that is not shown at first.")
@@ -114,7 +123,9 @@ def check_command(
     """
     explain = explain or format is ReportFormat.html
     configs = _configs(
-        config, lambda settings: replace(with_options(settings, mode, label, jurisdiction), explain=explain)
+        config,
+        lambda settings: replace(with_options(settings, mode, label, jurisdiction), explain=explain),
+        mode=Mode.edit if format is ReportFormat.docx else Mode.balanced,
     )
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
@@ -127,6 +138,8 @@ def check_command(
         raise UsageError("--against compares one input with one file, and goes without --changed-since")
     if changed_since is not None and None in inputs:
         raise UsageError("--changed-since is for files; standard input has no revisions")
+    if format is ReportFormat.docx:
+        _refuse_unless_word(inputs, output)
     checker = _checker(model, trust_model, inputs, configs)
     before = _Before(checker, changed_since, against)
     report = _check(
@@ -140,15 +153,35 @@ def check_command(
         debug=debug,
     )
     report = replace(report, notes=(*report.notes, *before.gone(paths)))
-    _write(report, format, output, everything=everything)
+    if format is ReportFormat.docx:
+        report = _write_word(report, checker, str(output), everything=everything)
+    else:
+        _write(report, format, output, everything=everything)
     _tell(report)
     raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
 
 
-def _configs(config: Path | None, adjust: Callable[[Settings], Settings]) -> ConfigFinder:
+def _configs(
+    config: Path | None, adjust: Callable[[Settings], Settings], *, mode: Mode = Mode.balanced
+) -> ConfigFinder:
     from mdclaims.config import ConfigFinder
 
-    return ConfigFinder(config, adjust=adjust)
+    return ConfigFinder(config, adjust=adjust, mode=mode.value)
+
+
+def _refuse_unless_word(inputs: list[Path | None], output: str | None) -> None:
+    """Refuse what ``--format docx`` cannot write comments into, before anything is read."""
+    from mdclaims.reading import format_of
+
+    for path in inputs:
+        if path is None or format_of(path) != "docx":
+            name = path or "standard input"
+            raise UsageError(
+                f"--format docx writes comments into Word files, and {name} is none; save it as .docx, "
+                f"or choose another --format"
+            )
+    if output is None:
+        raise UsageError("--format docx writes a Word file; say where with -o FILE.docx")
 
 
 def _checker(model: Path | None, trust_model: bool, inputs: list[Path | None], configs: ConfigFinder) -> Checker:
@@ -378,6 +411,36 @@ def _write(report: Report, format: ReportFormat, output: str | None, *, everythi
         return
     for error in report.errors:
         talk(f"mdclaims: not read: {error.source}: {error.error}")
+    for target, part in _targets(report, format, output):
+        save(target, _render(part, format, everything=everything))
+
+
+def _write_word(report: Report, checker: Checker, output: str, *, everything: bool) -> Report:
+    """Write every Word file with its comments; return the report with what could not be written among its errors."""
+    from mdclaims.reports.report import InputError, settings_line
+    from mdclaims.reports.word_report import render_word
+
+    talk(f"mdclaims: {settings_line(report.settings)}")
+    targets = _targets(report, ReportFormat.docx, output)
+    if len(report.pages) > 1 and len(targets) == 1:
+        raise UsageError(f"{output} can hold one Word file, not {len(report.pages)}; pass a folder to --output")
+    errors = list(report.errors)
+    for target, part in targets if report.pages else []:
+        source = Path(part.pages[0].page.source)
+        try:
+            limits = checker.screener_for(source).settings.limits
+            save(target, render_word(part, source.read_bytes(), limits=limits, everything=everything))
+        except OSError as error:
+            errors.append(InputError(str(source), f"cannot be read again ({error.strerror or error}); check the path"))
+        except ReadError as error:
+            errors.append(InputError(str(source), str(error)))
+    for entry in errors:
+        talk(f"mdclaims: not read: {entry.source}: {entry.error}")
+    return replace(report, errors=tuple(errors))
+
+
+def _targets(report: Report, format: ReportFormat, output: str) -> list[tuple[Path, Report]]:
+    """Return what to write where: one report of all pages, or in a folder one for each."""
     path = Path(output)
     several = len(report.pages) > 1 and not path.suffix
     if path.is_dir() or several or output.endswith(("/", os.sep)):
@@ -387,8 +450,7 @@ def _write(report: Report, format: ReportFormat, output: str | None, *, everythi
     for target, _ in targets:
         if any(_same_file(target, Path(page.page.source)) for page in report.pages):
             raise UsageError(f"{target} is an input; choose another --output")
-    for target, part in targets:
-        save(target, _render(part, format, everything=everything))
+    return targets
 
 
 def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:

@@ -24,6 +24,7 @@ class ReportFormat(StrEnum):
     sarif = "sarif"
     csv = "csv"
     junit = "junit"
+    docx = "docx"
 
 
 class InputFormat(StrEnum):

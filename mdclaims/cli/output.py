@@ -21,11 +21,11 @@ def talk(text: str) -> None:
     typer.echo(one_line(text), err=True)
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, content: str | bytes) -> None:
     """Write a file and say so; its folder is made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise UsageError(f"cannot write {path} ({error.strerror or error}); choose another --output") from error
     talk(f"mdclaims: wrote {path}")

@@ -1,4 +1,4 @@
-"""What a user has said is fine: directives in a document, and cleared wording in a file.
+"""What a user has said is fine: directives and answered comments in a document, and cleared wording in a file.
 
 A suppressed finding stays in the result, with who said so and why; it only does not count. What gives no reason
 or has expired is not obeyed, and what does nothing any more is told. `check` obeys, and the editor; a screened
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mdclaims.config import is_file
 from mdclaims.findings.cleared import ClearedWording, Entry, parse_date, problem_of
 from mdclaims.findings.findings import CloseWording, Finding, PageResult, ScoredSentence, Suppression, fold
+from mdclaims.findings.review_comments import review_threads
 from mdclaims.findings.rules import rule_of, rules
 from mdclaims.findings.similarity import differences
 from mdclaims.labels import LABELS
@@ -190,6 +191,8 @@ def suppress(
         else:
             notes.append(Note(_where(result.page, directive), "expired" if parsed.reason else "no_reason", problem))
     permitted = _permitted(permissions, len(result.page.blocks))
+    commented, comment_notes = _by_comments(result, today, floors, names)
+    notes += comment_notes
     used: set[Entry] = set()
     refused: set[Entry] = set()
     findings: list[Finding] = []
@@ -205,7 +208,9 @@ def suppress(
             found = _by_entry(holding[0]) if holding else None
         chosen = permitted[finding.name][sentence.block.index] if finding.name in permitted else -1
         if found is None and chosen >= 0:
-            found = _by_permission(permissions[chosen], result.page)
+            found = _by_permission(permissions[chosen], _where(result.page, permissions[chosen].directive))
+        if found is None:
+            found = commented.get((finding.name, finding.sentence))
         if found is None and cleared is not None:
             close = _close(cleared, finding.name, sentence.text, today)
         findings.append(replace(finding, suppressed=found, close_to=close))
@@ -225,6 +230,42 @@ def _where(page: Page, directive: Directive) -> str:
     return page.source if directive.line is None else f"{page.source}:{directive.line}"
 
 
+def _by_comments(
+    result: PageResult, today: date, floors: Mapping[str, float], names: Collection[str]
+) -> tuple[dict[tuple[str, int], Suppression], list[Note]]:
+    """Return what people have answered to our comments on a page, by (name, sentence), and notes about it."""
+    found: dict[tuple[str, int], Suppression] = {}
+    notes: list[Note] = []
+    there = {(finding.name, finding.sentence) for finding in result.findings}
+    for entry in review_threads(result.page, [scored.sentence for scored in result.sentences]):
+        if entry.answer is None:
+            continue
+        where = f"{result.page.source}, comment answered by {entry.who or 'somebody'}"
+        if not entry.names:
+            said = "does not say any more what it is about; delete it and check again"
+            notes.append(Note(where, "malformed", said))
+            continue
+        parsed = parse_directive(Directive(f"ok {' '.join(entry.names)}, {entry.answer}", None, 0, 0))
+        if isinstance(parsed, str):
+            notes.append(Note(where, "malformed", parsed))
+            continue
+        problem = problem_of(parsed.reason, parsed.until, today)
+        if problem is not None:
+            notes.append(Note(where, "expired" if parsed.reason else "no_reason", problem))
+            continue
+        suppression = _by_permission(parsed, where)
+        for name in parsed.names:
+            found.update({(name, sentence): suppression for sentence in entry.sentences})
+        spots = [(name, n) for name in parsed.names if name in names for n in entry.sentences]
+        bearing = any(
+            result.sentences[n].scores[name] >= floors[name] if name in LABELS else (name, n) in there
+            for name, n in spots
+        )
+        if entry.accepted and not bearing and any(name in names for name in parsed.names):
+            notes.append(Note(where, "unused", "does nothing: nothing is found in its words any more; delete it"))
+    return found, notes
+
+
 def _matching(cleared: ClearedWording, finding: Finding, text: str, file: str | None) -> list[Entry]:
     """Return the entries that clear a finding, if they hold: the one place first, then the equal text."""
     here = cleared.here.get((file, finding.name, finding.fingerprint), ()) if file is not None else ()
@@ -240,9 +281,9 @@ def _by_entry(entry: Entry) -> Suppression:
     )  # fmt: skip
 
 
-def _by_permission(permission: Permission, page: Page) -> Suppression:
+def _by_permission(permission: Permission, where: str) -> Suppression:
     return Suppression(
-        kind="inline", where=_where(page, permission.directive), scope="here", reason=permission.reason,
+        kind="inline", where=where, scope="here", reason=permission.reason,
         until=permission.until, owner=permission.owner, reference=permission.reference, evidence=permission.evidence,
     )  # fmt: skip
 

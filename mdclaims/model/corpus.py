@@ -11,7 +11,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ class CorpusDocument:
         """Return what the model sees of each annotated sentence, in order."""
         contexts = [block.context for block in self.blocks for _ in block.sentences]
         return [
-            replace(entry, **context) if context else entry
+            entry._replace(**context) if context else entry
             for entry, context in zip(page_inputs(self.gold_sentences()), contexts, strict=True)
         ]
 

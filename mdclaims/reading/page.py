@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 KINDS: tuple[str, ...] = (
@@ -87,6 +87,8 @@ class Block(NamedTuple):
         The headings above it in its region, outermost first; a heading's own text is not in its path.
     page : int or None
         Number of the printed page that it begins on, from 1 (PDF only).
+    page_breaks : tuple of (int, int)
+        Where it goes on on further pages: an offset into ``Page.text`` and the number of the page (PDF only).
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index
@@ -99,6 +101,12 @@ class Block(NamedTuple):
     selector: str | None
     heading_path: tuple[str, ...]
     page: int | None = None
+    page_breaks: tuple[tuple[int, int], ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the printed page of a place in ``Page.text`` inside the block, or None for what has no pages."""
+        passed = bisect_right(self.page_breaks, offset, key=lambda entry: entry[0])
+        return self.page_breaks[passed - 1][1] if passed else self.page
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,53 @@ def directive_text(comment: str) -> str | None:
     """Return what a comment tells mdclaims, on one line, or None if it is meant for somebody else."""
     match = _DIRECTIVE.match(comment)
     return " ".join(match.group(1).split())[:_DIRECTIVE_LENGTH] if match else None
+
+
+REVIEWER = "mdclaims"
+"""The author of the comments that the Word report writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What one person, or mdclaims, wrote in a comment: no text of the page.
+
+    Attributes
+    ----------
+    author : str
+    text : str
+        On one line.
+    """
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A comment on a document, with its answers.
+
+    It is only recorded here. What it means is read in ``findings/review_comments.py``, and obeyed by `check` alone.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        What the file calls its comments, in the order of `remarks`.
+    remarks : tuple of Remark
+        The comment, then its answers.
+    resolved : bool
+        Somebody said that it is settled.
+    resolved_by : str
+        Who answered last or, without an answer, who saved the file last: Word keeps no other name. "" if unknown.
+    source_start, source_end : int or None
+        The words it stands on: half-open offsets into the decoded source. None if it stands on none.
+    """
+
+    ids: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+    resolved: bool
+    resolved_by: str
+    source_start: int | None
+    source_end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +247,8 @@ class Page:
     contact_marks : tuple of (str, str)
         What its code, and not its text, says of whose page it is (HTML only): name, legal_name, site_name, telephone,
         email, address or identifier, each with its value as it stands there.
+    threads : tuple of Thread
+        The comments that stand on it (Word only), in the file's order.
     """
 
     source: str
@@ -206,6 +263,7 @@ class Page:
     directives: tuple[Directive, ...] = ()
     unread: Unread = Unread()
     contact_marks: tuple[tuple[str, str], ...] = ()
+    threads: tuple[Thread, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -219,6 +277,25 @@ class Page:
         first = self._source_offset(start)
         last = self._source_offset(end - 1)
         return None if first is None or last is None else (first, last + 1)
+
+    def source_cover(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return from where to where ``text[start:end]`` stands in the decoded source, as far as it stands there.
+
+        Unlike `source_span`, the span may begin or end with what has no place there, as the text of an image; None if
+        nothing of it has one.
+        """
+        at = max(bisect_right(self.segments, start, key=lambda segment: segment.start) - 1, 0)
+        first: int | None = None
+        last: int | None = None
+        for segment in islice(self.segments, at, None):
+            if segment.start >= end:
+                break
+            begin = max(start, segment.start)
+            stop = min(end, segment.start + segment.length)
+            if begin < stop:
+                first = segment.source_start + begin - segment.start if first is None else first
+                last = segment.source_start + stop - segment.start
+        return None if first is None or last is None else (first, last)
 
     def _source_offset(self, offset: int) -> int | None:
         at = bisect_right(self.segments, offset, key=lambda segment: segment.start) - 1
@@ -364,10 +441,13 @@ class PageBuilder:
         Set by the reader.
     contact_marks : list of (str, str)
         Filled by the reader.
+    threads : list of Thread
+        Filled by the reader.
     """
 
     unread: Unread = field(default_factory=Unread)
     contact_marks: list[tuple[str, str]] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
 
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
@@ -387,8 +467,12 @@ class PageBuilder:
         hidden: bool = False,
         selector: str | None = None,
         page: int | None = None,
+        page_breaks: Sequence[tuple[int, int]] = (),
     ) -> str:
-        """Add one block and return its folded text; nothing is added if no visible character is left."""
+        """Add one block and return its folded text; nothing is added if no visible character is left.
+
+        `page_breaks` are (fragment, page): from that fragment on, by its index, it stands on that page.
+        """
         text, segments = fold_white_space(fragments)
         if not text:
             return ""
@@ -406,6 +490,7 @@ class PageBuilder:
                 selector=selector,
                 heading_path=path,
                 page=page,
+                page_breaks=tuple((start + len(fold_white_space(fragments[:n])[0]), on) for n, on in page_breaks),
             )
         )
         self._segments += [Segment(start + at, source, length) for at, source, length in segments]
@@ -472,6 +557,7 @@ class PageBuilder:
             directives=(*self._directives, *behind),
             unread=self.unread,
             contact_marks=tuple(self.contact_marks),
+            threads=tuple(self.threads),
         )
 
 

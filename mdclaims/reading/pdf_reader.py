@@ -690,18 +690,35 @@ _COMPOUND_ENDS = frozenset(
 
 
 def _add_block(block: _Block, builder: PageBuilder, look: _Look, spelling: _Spelling, region: str) -> None:
-    text = spelling.join(block.lines)
+    pieces = _by_page(block.lines, spelling)
     level = look.level(block) if region == "main" else None
     kind = "paragraph"
     if level is not None:
         kind = "heading"
     elif block.listed:
         kind = "list_item"
-        mark = _BULLET.match(text) or _WEAK_BULLET.match(text)
-        text = text[mark.end() :] if mark else text
+        mark = _BULLET.match(pieces[0][1]) or _WEAK_BULLET.match(pieces[0][1])
+        pieces[0] = pieces[0][0], pieces[0][1][mark.end() if mark else 0 :]
     elif block.lines[0].beside and len(block.lines) <= _CELL_LINES:
         kind = "cell"
-    builder.add([Fragment(text)], kind=kind, region=region, level=level, page=block.lines[0].page)
+    builder.add(
+        [Fragment(text) for _, text in pieces],
+        kind=kind,
+        region=region,
+        level=level,
+        page=pieces[0][0],
+        page_breaks=[(n, page) for n, (page, _) in enumerate(pieces) if n],
+    )
+
+
+def _by_page(lines: Sequence[_Line], spelling: _Spelling) -> list[tuple[int, str]]:
+    """Return the text of lines by the pages they stand on; one after the other they are the text of all."""
+    text = spelling.join(lines)
+    breaks = [n for n, (above, line) in enumerate(pairwise(lines), start=1) if above.page != line.page]
+    # The lines from a break on are the end of the text, whatever became of a hyphen before them.
+    starts = [0, *(len(text) - len(spelling.join(lines[n:])) for n in breaks)]
+    pages = [lines[n].page for n in (0, *breaks)]
+    return [(page, text[start:end]) for page, start, end in zip(pages, starts, [*starts[1:], len(text)], strict=True)]
 
 
 def _coverage(sheets: Sequence[_Sheet]) -> list[str]:

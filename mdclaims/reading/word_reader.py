@@ -13,23 +13,19 @@ feed for a break. Titles, descriptions, image texts and drawings stand in no par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from docx.opc.constants import RELATIONSHIP_TYPE
-from docx.opc.packuri import PACKAGE_URI, PackURI
-from docx.oxml.parser import parse_xml
 from lxml import etree
 
-from mdclaims.errors import ReadError
 from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
 from mdclaims.reading.limits import Limits, over_limit
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, replace_unencodable
-from mdclaims.reading.unpacking import unpack
+from mdclaims.reading.word_comments import COMMENT_MARKS, Places, read_threads
+from mdclaims.reading.word_package import Story, W, WordPackage, open_package
 
 # Namespaces as lxml writes them. ECMA-376, "transitional": what Word writes unless told otherwise.
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -41,18 +37,15 @@ _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 
 # Not on the page: deleted and moved-away text, field codes, properties of former versions.
 _SKIPPED = frozenset(
-    f"{_W}{name}"
+    f"{W}{name}"
     for name in "del moveFrom instrText delInstrText delText pPr rPr sdtPr sdtEndPr tblPr trPr tcPr sectPr".split()
 )
 # Text that a run holds in other ways than w:t.
-_CHARACTERS = {f"{_W}tab": "\t", f"{_W}ptab": "\t", f"{_W}noBreakHyphen": "-"}
-_BREAKS = frozenset({f"{_W}br", f"{_W}cr"})
-_NOTE_REFERENCES = {f"{_W}footnoteReference": "footnotes", f"{_W}endnoteReference": "endnotes"}
+_CHARACTERS = {f"{W}tab": "\t", f"{W}ptab": "\t", f"{W}noBreakHyphen": "-"}
+_BREAKS = frozenset({f"{W}br", f"{W}cr"})
+_NOTE_REFERENCES = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnotes"}
 # A paragraph whose end is deleted goes on in the next one, but not out of these.
-_CONTAINERS = frozenset(f"{_W}{name}" for name in "txbxContent tc body hdr ftr footnote endnote".split())
-_TEXT_PARTS = (".xml", ".rels")
-_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_STRICT_NAMESPACE = b"http://purl.oclc.org/ooxml/"
+_CONTAINERS = frozenset(f"{W}{name}" for name in "txbxContent tc body hdr ftr footnote endnote".split())
 _FALSE = frozenset({"0", "false", "off", "none"})
 
 
@@ -79,146 +72,74 @@ def read_word(data: bytes, builder: PageBuilder, *, limits: Limits) -> tuple[str
     ReadError
         If it is no Word document, damaged, protected by a password, or over a limit.
     """
-    package = _open(data, limits.max_unpacked_bytes)
+    package = open_package(data, limits.max_unpacked_bytes)
+    main, paragraphs = _paragraphs(package)
+    headings = [paragraph for paragraph in main.paragraphs if paragraph.kind == "heading" and paragraph.folded]
+    length = sum(paragraph.size + 1 for paragraph in paragraphs)
+    if length > limits.max_chars:
+        raise over_limit("max_chars", length, limits.max_chars, "characters")
+    title = _add_metadata(package, builder, {paragraph.folded for paragraph in headings})
+    places = Places()
+    for source_start, paragraph in _placed(paragraphs):
+        _add_paragraph(paragraph, builder, source_start)
+        for mark in paragraph.marks:
+            places.add(mark.tag, mark.name, source_start + mark.offset)
+    builder.threads += read_threads(package, places)
+    notes = [f"embeds {main.embedded} other documents, which were not read"] if main.embedded else []
+    return title or (headings[0].text if headings else None), notes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the decoded source, and the element that it is the text of.
+
+    Attributes
+    ----------
+    start, length : int
+        In the decoded source.
+    element : lxml element
+        The ``w:t`` whose text it is, or what stands for one character, as ``w:tab``.
+    """
+
+    start: int
+    length: int
+    element: Any
+
+
+def locate(package: WordPackage) -> tuple[Piece, ...]:
+    """Return the way from the decoded source of a document, into which segments point, back to its XML.
+
+    Returns
+    -------
+    tuple of Piece
+        Sorted by `start`; every character of the source except the line feeds between paragraphs lies in one.
+    """
+    _, paragraphs = _paragraphs(package)
+    return tuple(
+        Piece(source_start + start, length, element)
+        for source_start, paragraph in _placed(paragraphs)
+        for start, length, element in paragraph.pieces
+    )
+
+
+def _paragraphs(package: WordPackage) -> tuple[_Walk, list[_Paragraph]]:
+    """Return the walk through the main text, and all paragraphs in the order in which their blocks stand."""
     styles = _Styles(package.styles)
     main = _Walk(styles, package.main).run(package.main.root)
-    headings = [paragraph for paragraph in main.paragraphs if paragraph.kind == "heading" and paragraph.folded]
-    paragraphs = [
+    return main, [
         *_running(package, styles, "header"),
         *main.paragraphs,
         *_notes(package, styles, main),
         *_running(package, styles, "footer"),
     ]
-    length = sum(paragraph.size + 1 for paragraph in paragraphs)
-    if length > limits.max_chars:
-        raise over_limit("max_chars", length, limits.max_chars, "characters")
-    title = _add_metadata(package, builder, {paragraph.folded for paragraph in headings})
+
+
+def _placed(paragraphs: Iterable[_Paragraph]) -> Iterator[tuple[int, _Paragraph]]:
+    """Yield each paragraph with the offset at which its source begins."""
     source_start = 0
     for paragraph in paragraphs:
-        _add_paragraph(paragraph, builder, source_start)
+        yield source_start, paragraph
         source_start += paragraph.length + 1
-    notes = [f"embeds {main.embedded} other documents, which were not read"] if main.embedded else []
-    return title or (headings[0].text if headings else None), notes
-
-
-# --- the package ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """One part with text: its root element, and its diagrams and charts by relationship id."""
-
-    root: Any
-    drawings: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Package:
-    """Every part of a document that holds text, parsed."""
-
-    main: _Story
-    running: Mapping[str, _Story]
-    """Headers and footers by relationship id."""
-    notes: Mapping[str, _Story]
-    """By "footnotes" and "endnotes", as far as there are any."""
-    styles: Any | None
-    settings: Any | None
-    title: str
-    descriptions: tuple[str, ...]
-
-
-def _open(data: bytes, max_unpacked_bytes: int) -> _Package:
-    """Open and parse a document; whatever is wrong with it becomes a `ReadError` here."""
-    if data.startswith(_OLE_MAGIC):
-        protected = "EncryptedPackage".encode("utf-16-le") in data
-        raise ReadError(
-            "is protected by a password; save a copy without it"
-            if protected
-            else "is in the Word format of before 2007; save it as .docx"
-        )
-    if not data.startswith(b"PK"):
-        raise ReadError("is no Word document (.docx), or damaged at its beginning; save it again from Word")
-    files = unpack(data, suffixes=_TEXT_PARTS, max_unpacked_bytes=max_unpacked_bytes)
-    if "_rels/.rels" not in files or not any(name.startswith("word/") for name in files):
-        raise ReadError("is a zip archive, but no Word document; pass the files in it one by one")
-    if _STRICT_NAMESPACE in files["_rels/.rels"]:
-        raise ReadError("is in the format Strict Open XML; save it as Word document (.docx), not as the strict one")
-    for name, content in files.items():
-        # ECMA-376 forbids them, and entities that grow or fetch files begin with one; lxml is told not to resolve
-        # any, yet expands them in attributes.
-        if any("<!DOCTYPE".encode(encoding) in content for encoding in ("utf-8", "utf-16-le", "utf-16-be")):
-            raise ReadError(f"has a document type declaration in {name}, which Word never writes; save it again")
-    try:
-        return _parse(files)
-    except (etree.LxmlError, ValueError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ReadError(f"is a damaged Word document ({reason}); save it as .docx again") from error
-
-
-def _parse(files: Mapping[str, bytes]) -> _Package:
-    """Parse the parts that hold text.
-
-    Not with python-docx's own reader: it refuses a document with one relationship that leads nowhere, which Word
-    opens and LibreOffice writes (a link to "#"), and makes up properties where there are none.
-    """
-    package = list(_related(files, PACKAGE_URI))
-    main = next((target for kind, _, target in package if kind == RELATIONSHIP_TYPE.OFFICE_DOCUMENT), None)
-    if main is None:
-        raise ValueError("its main part is missing")
-    related = list(_related(files, main))
-    parts = {kind: target for kind, _, target in [*package, *related]}
-
-    def root(kind: str) -> Any | None:
-        return _root(files, parts[kind]) if kind in parts else None
-
-    running = {RELATIONSHIP_TYPE.HEADER, RELATIONSHIP_TYPE.FOOTER}
-    notes = {"footnotes": RELATIONSHIP_TYPE.FOOTNOTES, "endnotes": RELATIONSHIP_TYPE.ENDNOTES}
-    properties = root(RELATIONSHIP_TYPE.CORE_PROPERTIES)
-    return _Package(
-        main=_story(files, main),
-        running=_stories(files, (entry for entry in related if entry[0] in running)),
-        notes={name: _story(files, parts[kind]) for name, kind in notes.items() if kind in parts},
-        styles=root(RELATIONSHIP_TYPE.STYLES),
-        settings=root(RELATIONSHIP_TYPE.SETTINGS),
-        title=_property(properties, "title"),
-        descriptions=(_property(properties, "description"), _property(properties, "subject")),
-    )
-
-
-def _related(files: Mapping[str, bytes], part: PackURI) -> Iterator[tuple[str, str, PackURI]]:
-    """Yield type, id and name of each part with text that another part (or the package) refers to."""
-    relationships = files.get(part.rels_uri.membername)
-    for entry in () if relationships is None else parse_xml(relationships):
-        if entry.get("TargetMode") != "External":
-            target = PackURI.from_rel_ref(part.baseURI, entry.get("Target") or "")
-            if files.get(target.membername):
-                yield entry.get("Type") or "", entry.get("Id") or "", target
-
-
-def _stories(files: Mapping[str, bytes], related: Iterable[tuple[str, str, PackURI]]) -> dict[str, _Story]:
-    """Return the stories by relationship id; one that several relationships lead to is parsed once."""
-    named = {name: target for _, name, target in related}
-    made = {target: _story(files, target) for target in set(named.values())}
-    return {name: made[target] for name, target in named.items()}
-
-
-def _story(files: Mapping[str, bytes], part: PackURI) -> _Story:
-    wanted = {RELATIONSHIP_TYPE.DIAGRAM_DATA, RELATIONSHIP_TYPE.CHART}
-    named = {name: target for kind, name, target in _related(files, part) if kind in wanted}
-    roots = {target: _root(files, target) for target in set(named.values())}
-    return _Story(_root(files, part), {name: roots[target] for name, target in named.items()})
-
-
-def _root(files: Mapping[str, bytes], part: PackURI) -> Any:
-    """Return a part's root element. python-docx's parser resolves no entities and keeps libxml2's limits."""
-    return parse_xml(files[part.membername])
-
-
-def _property(properties: Any | None, name: str) -> str:
-    if properties is None:
-        return ""
-    found = next((element for element in properties.iterchildren("*") if etree.QName(element).localname == name), None)
-    return replace_unencodable(found.text or "") if found is not None else ""
 
 
 # --- styles ---------------------------------------------------------------------------------------------------
@@ -251,17 +172,17 @@ class _Styles:
     def __init__(self, root: Any | None) -> None:
         self._styles: dict[str, _Style] = {}
         self._default: str | None = None
-        for element in () if root is None else root.iterchildren(f"{_W}style"):
-            name = element.get(f"{_W}styleId") or ""
-            properties = element.find(f"{_W}pPr")
+        for element in () if root is None else root.iterchildren(f"{W}style"):
+            name = element.get(f"{W}styleId") or ""
+            properties = element.find(f"{W}pPr")
             self._styles[name] = _Style(
                 name=(_value(element, "name") or name).lower(),
                 based_on=_value(element, "basedOn"),
                 outline=_outline(properties),
                 numbered=_numbered(properties),
-                hidden=_vanishes(element.find(f"{_W}rPr")),
+                hidden=_vanishes(element.find(f"{W}rPr")),
             )
-            if element.get(f"{_W}type") == "paragraph" and _is_on(element.get(f"{_W}default"), absent=False):
+            if element.get(f"{W}type") == "paragraph" and _is_on(element.get(f"{W}default"), absent=False):
                 self._default = name
 
     def _chain(self, name: str | None) -> Iterator[_Style]:
@@ -294,7 +215,7 @@ class _Styles:
 
     def hides(self, run: Any, paragraph: Any | None) -> bool:
         """Return whether a run is hidden text: by itself, by its style, or by its paragraph's style."""
-        properties = run.find(f"{_W}rPr")
+        properties = run.find(f"{W}rPr")
         said = [_vanishes(properties)]
         if properties is not None:
             said += [style.hidden for style in self._chain(_value(properties, "rStyle"))]
@@ -320,8 +241,8 @@ def _heading_level(properties: Any | None, chain: Sequence[_Style]) -> int | Non
 
 def _value(element: Any, name: str) -> str | None:
     """Return ``w:val`` of a child element, None if there is no such child."""
-    child = element.find(f"{_W}{name}")
-    return None if child is None else child.get(f"{_W}val")
+    child = element.find(f"{W}{name}")
+    return None if child is None else child.get(f"{W}val")
 
 
 def _is_on(value: str | None, *, absent: bool) -> bool:
@@ -331,8 +252,8 @@ def _is_on(value: str | None, *, absent: bool) -> bool:
 
 def _vanishes(properties: Any | None) -> bool | None:
     """Return what run properties say about being hidden; None: nothing."""
-    mark = None if properties is None else properties.find(f"{_W}vanish")
-    return None if mark is None else _is_on(mark.get(f"{_W}val"), absent=True)
+    mark = None if properties is None else properties.find(f"{W}vanish")
+    return None if mark is None else _is_on(mark.get(f"{W}val"), absent=True)
 
 
 def _outline(properties: Any | None) -> int | None:
@@ -342,11 +263,20 @@ def _outline(properties: Any | None) -> int | None:
 
 def _numbered(properties: Any | None) -> bool | None:
     """Return whether paragraph properties make a list item; numbering 0 takes one out of its list."""
-    numbering = None if properties is None else properties.find(f"{_W}numPr")
+    numbering = None if properties is None else properties.find(f"{W}numPr")
     return None if numbering is None else _value(numbering, "numId") != "0"
 
 
 # --- the walk -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a comment begins, ends or is referred to: the element's tag, the comment's id, where in its paragraph."""
+
+    tag: str
+    name: str
+    offset: int
 
 
 @dataclass(slots=True)
@@ -363,11 +293,16 @@ class _Paragraph:
     """Hidden runs, the same way."""
     length: int = 0
     """Code points of its part of the source."""
+    pieces: list[tuple[int, int, Any]] = field(default_factory=list)
+    """Place, length and element of all text that stands in the source."""
+    marks: list[_Mark] = field(default_factory=list)
 
-    def add(self, text: str, *, hidden: bool) -> None:
-        """Add text that stands in the source."""
+    def add(self, text: str, element: Any, *, hidden: bool) -> None:
+        """Add the text of an element, which stands in the source."""
         text = replace_unencodable(text)
         fragment = LINE_BREAK if text == "\n" else Fragment(text, self.length)
+        if text:
+            self.pieces.append((self.length, len(text), element))
         self.length += len(text)
         if hidden:
             self.unshown.append(fragment)
@@ -411,7 +346,7 @@ class _Walk:
     A text box stands inside a run of the paragraph that it is anchored to: its paragraphs come after that one.
     """
 
-    def __init__(self, styles: _Styles, story: _Story, *, region: str = "main", kind: str | None = None) -> None:
+    def __init__(self, styles: _Styles, story: Story, *, region: str = "main", kind: str | None = None) -> None:
         """Walk `story`, whose blocks stand in `region` and are all of `kind`, if one is given."""
         self.paragraphs: list[_Paragraph] = []
         self.note_references: list[tuple[str, str]] = []
@@ -428,6 +363,7 @@ class _Walk:
         self._codes = 0  # the fields of which it has not
         self._first_forms: dict[Any, Any] = {}  # of what is written in several forms, the one that is read
         self._drawn: set[Any] = set()  # diagrams and charts that were read
+        self._marks: list[_Mark] = []  # of comments, met where no paragraph is open
         self._described = ""  # the last drawing's description
 
     def run(self, root: Any) -> _Walk:
@@ -444,47 +380,47 @@ class _Walk:
 
     def _enter(self, element: Any) -> None:
         tag = element.tag
-        if tag in {f"{_W}t", f"{_M}t"}:
-            self._text(element.text or "")
-        elif tag == f"{_W}p":
+        if tag in {f"{W}t", f"{_M}t"}:
+            self._text(element.text or "", element)
+        elif tag == f"{W}p":
             self._begin_paragraph(element)
-        elif tag == f"{_W}r":
+        elif tag == f"{W}r":
             properties = self._open[-1][1] if self._open else None
             self._runs.append(self._styles.hides(element, properties))
         elif tag in _CHARACTERS:
-            self._text(_CHARACTERS[tag])
+            self._text(_CHARACTERS[tag], element)
         elif tag in _BREAKS:
-            self._text("\n")
-        elif tag == f"{_W}sym":
-            self._text(_symbol(element))
-        elif tag == f"{_W}hyperlink":
+            self._text("\n", element)
+        elif tag == f"{W}sym":
+            self._text(_symbol(element), element)
+        elif tag == f"{W}hyperlink":
             self._begin_item("link")
-        elif tag == f"{_W}fldChar":
-            self._field(element.get(f"{_W}fldCharType"))
-        elif tag == f"{_W}tc":
+        elif tag == f"{W}fldChar":
+            self._field(element.get(f"{W}fldCharType"))
+        elif tag == f"{W}tc":
             self._containers.append(_Container(cell=not _is_layout_cell(element), hidden=_is_merged_away(element)))
-        elif tag == f"{_W}txbxContent":
+        elif tag == f"{W}txbxContent":
             self._containers.append(_Container(cell=False, hidden=self._hidden))
-        elif tag in _NOTE_REFERENCES:
-            self.note_references.append((_NOTE_REFERENCES[tag], element.get(f"{_W}id") or ""))
-        elif tag in {f"{_W}altChunk", f"{_W}subDoc"}:
+        elif tag in _NOTE_REFERENCES or tag in COMMENT_MARKS:
+            self._refer(element)
+        elif tag in {f"{W}altChunk", f"{W}subDoc"}:
             self.embedded += 1
-        elif not tag.startswith(_W):
+        elif not tag.startswith(W):
             self._drawing(element)
 
     def _leave(self, element: Any) -> None:
         tag = element.tag
-        if tag == f"{_W}p":
+        if tag == f"{W}p":
             paragraph, properties = self._open.pop()
             self._unfinished = paragraph if _end_is_deleted(properties) else None
             # Field codes end in the paragraph in which they begin; a broken one must not swallow the rest.
             self._fields.clear()
             self._codes = 0
-        elif tag == f"{_W}r":
+        elif tag == f"{W}r":
             self._runs.pop()
-        elif tag == f"{_W}hyperlink":
+        elif tag == f"{W}hyperlink":
             self._begin_item("text")
-        if tag in {f"{_W}tc", f"{_W}txbxContent"}:
+        if tag in {f"{W}tc", f"{W}txbxContent"}:
             self._containers.pop()
         if tag in _CONTAINERS:
             self._unfinished = None
@@ -494,7 +430,7 @@ class _Walk:
         return any(self._runs) or any(container.hidden for container in self._containers)
 
     def _begin_paragraph(self, element: Any) -> None:
-        properties = element.find(f"{_W}pPr")
+        properties = element.find(f"{W}pPr")
         kind, level, contents = self._styles.place(properties)
         if kind == "paragraph" and self._containers and self._containers[-1].cell:
             kind = "cell"
@@ -510,14 +446,31 @@ class _Walk:
             paragraph.region = "nav"
         self._unfinished = None
         self._open.append((paragraph, properties))
+        self._place_marks()
+
+    def _refer(self, element: Any) -> None:
+        """Take in what refers to a note or a comment."""
+        name = element.get(f"{W}id") or ""
+        if element.tag in _NOTE_REFERENCES:
+            self.note_references.append((_NOTE_REFERENCES[element.tag], name))
+            return
+        self._marks.append(_Mark(element.tag, name, 0))
+        self._place_marks()
+
+    def _place_marks(self) -> None:
+        """Give the marks of comments that wait to the paragraph that is open; between paragraphs they wait for one."""
+        if self._open:
+            paragraph = self._open[-1][0]
+            paragraph.marks += (replace(mark, offset=paragraph.length) for mark in self._marks)
+            self._marks.clear()
 
     def _begin_item(self, kind: str) -> None:
         if self._open:
             self._open[-1][0].begin(kind)
 
-    def _text(self, text: str) -> None:
+    def _text(self, text: str, element: Any) -> None:
         if self._open and not self._codes:
-            self._open[-1][0].add(text, hidden=bool(self._runs) and self._runs[-1])
+            self._open[-1][0].add(text, element, hidden=bool(self._runs) and self._runs[-1])
 
     def _field(self, mark: str | None) -> None:
         if mark == "begin":
@@ -580,25 +533,25 @@ class _Walk:
 
 def _is_layout_cell(cell: Any) -> bool:
     """True for a cell with several blocks in it: a table that lays out the page, not one that holds data."""
-    children = cell.iterchildren(f"{_W}p", f"{_W}tbl")
-    return sum(next(child.iter(f"{_W}t"), None) is not None for child in children) > 1
+    children = cell.iterchildren(f"{W}p", f"{W}tbl")
+    return sum(next(child.iter(f"{W}t"), None) is not None for child in children) > 1
 
 
 def _is_merged_away(cell: Any) -> bool:
     """True for a cell that the cell above it extends over, so that nothing in it is shown."""
-    properties = cell.find(f"{_W}tcPr")
-    merge = None if properties is None else properties.find(f"{_W}vMerge")
-    return merge is not None and merge.get(f"{_W}val") != "restart"
+    properties = cell.find(f"{W}tcPr")
+    merge = None if properties is None else properties.find(f"{W}vMerge")
+    return merge is not None and merge.get(f"{W}val") != "restart"
 
 
 def _end_is_deleted(properties: Any | None) -> bool:
-    mark = None if properties is None else properties.find(f"{_W}rPr")
-    return mark is not None and (mark.find(f"{_W}del") is not None or mark.find(f"{_W}moveFrom") is not None)
+    mark = None if properties is None else properties.find(f"{W}rPr")
+    return mark is not None and (mark.find(f"{W}del") is not None or mark.find(f"{W}moveFrom") is not None)
 
 
 def _symbol(element: Any) -> str:
     """Return the character of a symbol, or a space where only its font knows what it looks like."""
-    code = element.get(f"{_W}char") or ""
+    code = element.get(f"{W}char") or ""
     character = chr(int(code, 16)) if re.fullmatch("[0-9A-Fa-f]{2,4}", code) else " "
     return " " if "\ue000" <= character <= "\uf8ff" else character
 
@@ -612,24 +565,24 @@ def _drawing_texts(root: Any) -> Iterator[str]:
 # --- headers, footers and notes -------------------------------------------------------------------------------
 
 
-def _running(package: _Package, styles: _Styles, region: str) -> list[_Paragraph]:
+def _running(package: WordPackage, styles: _Styles, region: str) -> list[_Paragraph]:
     """Return the paragraphs of all headers or all footers, each different text once.
 
     Those for first or even pages are hidden where no section has such pages.
     """
-    sections = list(package.main.root.iter(f"{_W}sectPr"))
+    sections = list(package.main.root.iter(f"{W}sectPr"))
     shown = {
         "default": True,
         "first": any(_has_mark(section, "titlePg") for section in sections),
         "even": _has_mark(package.settings, "evenAndOddHeaders"),
     }
-    stories: dict[Any, tuple[_Story, bool]] = {}  # by root: each once, and whether any reference shows it
+    stories: dict[Any, tuple[Story, bool]] = {}  # by root: each once, and whether any reference shows it
     for section in sections:
-        for reference in section.iterchildren(f"{_W}{region}Reference"):
+        for reference in section.iterchildren(f"{W}{region}Reference"):
             story = package.running.get(reference.get(f"{_R}id"))
             if story is not None:
                 _, already = stories.get(story.root, (story, False))
-                stories[story.root] = story, already or shown.get(reference.get(f"{_W}type"), True)
+                stories[story.root] = story, already or shown.get(reference.get(f"{W}type"), True)
     paragraphs: list[_Paragraph] = []
     for story, is_shown in stories.values():
         found = _Walk(styles, story, region=region).run(story.root).paragraphs
@@ -643,18 +596,18 @@ def _running(package: _Package, styles: _Styles, region: str) -> list[_Paragraph
 
 def _has_mark(element: Any | None, name: str) -> bool:
     """Return whether an element has an on/off child that is on."""
-    mark = None if element is None else element.find(f"{_W}{name}")
-    return mark is not None and _is_on(mark.get(f"{_W}val"), absent=True)
+    mark = None if element is None else element.find(f"{W}{name}")
+    return mark is not None and _is_on(mark.get(f"{W}val"), absent=True)
 
 
-def _notes(package: _Package, styles: _Styles, main: _Walk) -> list[_Paragraph]:
+def _notes(package: WordPackage, styles: _Styles, main: _Walk) -> list[_Paragraph]:
     """Return the paragraphs of the footnotes, then the endnotes, that the main text refers to."""
     paragraphs: list[_Paragraph] = []
     for kind in dict.fromkeys(_NOTE_REFERENCES.values()):
         story = package.notes.get(kind)
         if story is None:
             continue
-        notes = {note.get(f"{_W}id"): note for note in story.root}
+        notes = {note.get(f"{W}id"): note for note in story.root}
         walk = _Walk(styles, story, region="aside", kind="other")
         for name in dict.fromkeys(name for where, name in main.note_references if where == kind):
             if name in notes:
@@ -666,7 +619,7 @@ def _notes(package: _Package, styles: _Styles, main: _Walk) -> list[_Paragraph]:
 # --- to blocks ------------------------------------------------------------------------------------------------
 
 
-def _add_metadata(package: _Package, builder: PageBuilder, headings: set[str]) -> str | None:
+def _add_metadata(package: WordPackage, builder: PageBuilder, headings: set[str]) -> str | None:
     """Add title and descriptions, each text once and none that is a heading of the text; return the title."""
     seen = set(headings)
     texts = [("title", package.title), *(("description", text) for text in package.descriptions)]

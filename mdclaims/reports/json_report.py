@@ -102,6 +102,7 @@ def _sentence(entry: ScoredSentence, page: Page) -> dict[str, Any]:
         "source_end": source[1] if source else None,
         "text": sentence.text,
         "quoted": sentence.quoted,
+        "page": block.page_at(sentence.start),
         "block": {
             "index": block.index,
             "kind": block.kind,

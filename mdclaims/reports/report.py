@@ -588,17 +588,18 @@ def _places(
     The heading that the quotes are told with is not told again.
     """
 
-    def words(n: int) -> tuple[str, str, str, str]:
+    def words(n: int) -> tuple[str, str, str, str, int | None]:
         sentence = result.sentences[result.findings[n].sentence].sentence
         block = sentence.block
         region = "" if block.region == "main" else f" in the {REGION_WORDS[block.region]}"
         heading = block.heading_path[-1] if block.heading_path and block.heading_path[-1] != told else ""
         after = ", in quotation marks" if sentence.quoted and block.kind != "quote" else ""
-        return block.kind, region, heading, f"{after}, {HIDDEN_WORDS}" if block.hidden else after
+        after += f", {HIDDEN_WORDS}" if block.hidden else ""
+        return block.kind, region, heading, after, block.page_at(sentence.start)
 
     places: list[Place] = []
     above = ""
-    for (kind, region, heading, after), alike in groupby(numbers, key=words):
+    for (kind, region, heading, after, page), alike in groupby(numbers, key=words):
         found = tuple(alike)
         sentence = result.sentences[result.findings[found[0]].sentence].sentence
         name = KIND_WORDS[kind]
@@ -608,7 +609,7 @@ def _places(
         above = heading
         span = result.page.source_span(sentence.start, sentence.end)
         line = None if positions is None or span is None else positions.region(*span).start_line
-        at = "" if sentence.block.page is None else f", page {sentence.block.page:,}"
+        at = "" if page is None else f", page {page:,}"
         at += "" if line is None else f", {'from ' if len(found) > 1 else ''}line {line:,}"
         places.append(Place(f"{name}{region}{under if heading else ''}{after}{at}", found))
     return tuple(places)
@@ -633,8 +634,9 @@ def place_words(sentence: Sentence) -> str:
     """Return where a sentence stands, in words: "list item, main text, page 3"."""
     block = sentence.block
     place = [KIND_WORDS[block.kind], REGION_WORDS[block.region]]
-    if block.page is not None:
-        place.append(f"page {block.page}")
+    page = block.page_at(sentence.start)
+    if page is not None:
+        place.append(f"page {page}")
     if sentence.quoted:
         place.append("in quotation marks")
     if block.hidden:

@@ -358,8 +358,9 @@ def _logical(sentence: Sentence) -> list[dict[str, Any]]:
     if block.heading_path:
         name = one_line(block.heading_path[-1])
         found.append({"name": name, "fullyQualifiedName": heading_words(sentence), "kind": "heading"})
-    if block.page is not None:
-        found.append({"name": str(block.page), "fullyQualifiedName": f"page {block.page}", "kind": "page"})
+    page = block.page_at(sentence.start)
+    if page is not None:
+        found.append({"name": str(page), "fullyQualifiedName": f"page {page}", "kind": "page"})
     return found
 
 

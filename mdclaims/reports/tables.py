@@ -153,7 +153,7 @@ def _finding(finding: Finding, result: PageResult, report: Report, positions: So
         "region": block.region,
         "kind": block.kind,
         "hidden": "yes" if block.hidden else "no",
-        "page": "" if block.page is None else str(block.page),
+        "page": str(block.page_at(sentence.start) or ""),
         "line": "" if positions is None or span is None else str(positions.region(*span).start_line),
         "start": str(sentence.start),
         "end": str(sentence.end),
