@@ -79,9 +79,9 @@ class InProcess:
 def in_process():
     screeners = {}
 
-    def loaded(model=None, *, trust_model=False, settings=None, memory=0):
+    def loaded(model=None, *, settings, **how):
         if settings not in screeners:
-            screeners[settings] = load(model, trust_model=trust_model, settings=settings, memory=memory)
+            screeners[settings] = load(model, settings=settings, **how)
         return screeners[settings]
 
     with pytest.MonkeyPatch.context() as patch:

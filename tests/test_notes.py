@@ -33,7 +33,7 @@ def test_note_of_an_item_that_costs_two_workers_names_it():
     assert other.culprits == ()
     fourth = died(other, at=((70, 0), "https://a.example/"))
     assert fourth.culprits == (Culprit((70, 0), "https://a.example/", "its worker ended; tried 2 times"),)
-    assert fourth.progress(part()) == Progress(part(), fourth.culprits)
+    assert fourth.progress(part()) == Progress(part(), fourth.culprits, careful=True)
     assert died(fourth, parts=(part(1),)).progress(part()).last == part(1)
 
 

@@ -330,7 +330,7 @@ def test_every_format_names_the_page_that_a_finding_of_a_pdf_stands_on(render, s
 
 def test_places_on_several_pages_are_told_apart():
     page = read_bytes(b"- Book [a90] now\n- Buy [a90] now\n", source="x", format="markdown")
-    blocks = tuple(replace(block, page=number) for number, block in enumerate(page.blocks, start=1))
+    blocks = tuple(block._replace(page=number) for number, block in enumerate(page.blocks, start=1))
     screener = stub_screener()
     result = screener.screen_page(replace(page, blocks=blocks, source_text=None))
     places = [place.words for claim in claims(result, screener.thresholds, today=TODAY) for place in claim.places]

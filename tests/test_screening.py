@@ -413,6 +413,24 @@ def test_a_memory_changes_no_result():
     assert sum(len(plain.screen_page(page).findings) for page in pages) > 10
 
 
+@pytest.mark.parametrize("jurisdictions", [(), ("uk", "us")])
+def test_pages_together_give_what_each_gives_alone(jurisdictions):
+    texts = (
+        DRAFT,
+        "Menu",
+        DRAFT,
+        "# Knee care\n\nOur laser cures arthritis of the knee for good.",
+        "Il fait beau aujourd'hui.",
+    )
+    pages = [read_bytes(text.encode(), source="draft", format="markdown") for text in texts]
+    options = Settings(mode="screen", jurisdictions=jurisdictions)
+    alone = [load(settings=options).screen_page(page) for page in pages]
+    assert load(settings=options).screen_pages(pages) == alone
+    assert load(settings=options, memory=1000).screen_pages(pages) == alone
+    assert load(settings=options).screen_pages([]) == []
+    assert any(finding.rules for result in alone for finding in result.findings) == bool(jurisdictions)
+
+
 def test_without_suggestions_all_else_is_the_same():
     text = "Our laser ends back pain for good.\n\nDrug users are welcome."
     plain = load(settings=Settings(mode="screen")).screen_text(text)

@@ -63,10 +63,14 @@ class Progress:
         The latest part that is finished.
     culprits : tuple of Culprit
         Items to record as failed, and not to touch.
+    careful : bool
+        A worker has died of the task: each item is finished before the next one is told, so that the next death has a
+        culprit.
     """
 
     last: Part | None = None
     culprits: tuple[Culprit, ...] = ()
+    careful: bool = False
 
 
 class Tell(Protocol):
@@ -266,13 +270,14 @@ class ProcessEngine:
         waiting.appendleft(task)
         if code == _PAUSED:
             return
+        progress = replace(self._progress[task.number], careful=True)
+        self._progress[task.number] = progress
         place, address = worker.at or (_NOTHING, "")
         self._tries[task.number, place] += 1
         if self._tries[task.number, place] >= TRIES:
             if place == _NOTHING:
                 raise EngineError(f"a worker {_end(code)} before it read anything, {TRIES} times; see what ends it")
             reason = f"{worker.stopped or f'its worker {_end(code)}'}; tried {TRIES} times"
-            progress = self._progress[task.number]
             culprits = (*progress.culprits, Culprit(place, address, reason))
             self._progress[task.number] = replace(progress, culprits=culprits)
 

@@ -57,7 +57,7 @@ class Note:
 
     def progress(self, last: Part | None) -> Progress:
         """Return where to go on; `last` is what was finished before this run."""
-        return Progress(self.parts[-1] if self.parts else last, self.culprits)
+        return Progress(self.parts[-1] if self.parts else last, self.culprits, self.careful)
 
     def taken(self) -> Note:
         """Return the note of a worker that takes the task, and count the death of the one before.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ PART_PAGES = 500
 """Pages in a part: what is lost when a worker dies, and what it keeps in memory."""
 _PART_SENTENCES = 100_000
 _PART_EVIDENCE = 64 * 2**20
+# What is judged together: the classifier takes thousands of sentences as one table.
+_BATCH_ITEMS = 20
+_BATCH_CHARACTERS = 300_000
 # Sentences to remember: the blocks that repeat on the pages of one site after another.
 _MEMORY = 10_000
 # spaCy keeps every word that it ever met: a worker that grew so much since its first part is replaced by a fresh one.
@@ -108,7 +111,7 @@ class _Worker:
 
     def work(self, task: Task, progress: Progress, tell: Tell) -> bool:
         """Do a task behind its last finished part; False where a fresh process should go on."""
-        writer = _TaskWriter(self._begin, self._screener, task, progress.last, tell)
+        writer = _TaskWriter(self._begin, self._screener, task, progress, tell)
         failed = {culprit.place: culprit for culprit in progress.culprits}
         items: Iterator[tuple[Key, Any]]
         if task.part is not None:
@@ -173,14 +176,25 @@ class _Worker:
                 yield key, file
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of pages before it is written; with a page that is to be judged, and the record that it was read from."""
+
+    columns: dict[str, Any]
+    page: Page | None = None
+    place: Place | None = None
+
+
 class _TaskWriter:
     """Judges the items of a task and writes them, part by part."""
 
-    def __init__(self, begin: Begin, screener: Screener, task: Task, last: Part | None, tell: Tell) -> None:
+    def __init__(self, begin: Begin, screener: Screener, task: Task, progress: Progress, tell: Tell) -> None:
+        last = progress.last
         self._begin = begin
         self._screener = screener
         self._task = task
         self._tell = tell
+        self._careful = progress.careful
         self._number = last.number + 1 if last else 0
         self._rows = last.pages if last else 0
         self.place: Key = last.place if last else (-1, -1)
@@ -191,11 +205,16 @@ class _TaskWriter:
         self._others: Counter[tuple[str, str]] = Counter()
         self._evidence = io.BytesIO()
         self._seen = 0
+        self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        self._batch: list[_Row] = []
+        self._batch_items = self._batch_characters = 0
 
     @property
     def is_full(self) -> bool:
-        """True if the part should end before the next item."""
-        return (
+        """True if the part should end before the next item; a part ends with a batch, however the batch is judged."""
+        return not self._batch_items and (
             self._seen >= PART_PAGES
             or self._writer.rows("sentences") >= _PART_SENTENCES
             or self._evidence.tell() >= _PART_EVIDENCE
@@ -205,6 +224,7 @@ class _TaskWriter:
         """Write the part, if anything is in it."""
         if not self._seen:
             return
+        self._finish_batch()
         for (site, kind), captures in sorted(self._others.items()):
             self._writer.add("others", {"site": site, "kind": kind, "captures": captures})
         files = self._writer.write(self._evidence.getvalue())
@@ -226,16 +246,22 @@ class _TaskWriter:
             self._add_capture(item)
         else:
             self._add_unread(item)
+        self._batch_items += 1
+        is_whole = self._batch_items >= _BATCH_ITEMS or self._batch_characters >= _BATCH_CHARACTERS
+        if is_whole or self._seen >= PART_PAGES:
+            self._finish_batch()
+        elif self._careful:
+            self._write_batch()
 
     # --- what has no page -----------------------------------------------------------------------------------------
 
     def _row(self, **columns: Any) -> dict[str, Any]:
-        """Return the start of a row of pages: its name and its file."""
-        return {"page": f"{self._task.number}-{self._rows}", **columns}
-
-    def _put(self, row: Mapping[str, Any]) -> None:
-        self._writer.add("pages", row)
+        """Return the start of a row of pages, which has to be put: its name and its file."""
         self._rows += 1
+        return {"page": f"{self._task.number}-{self._rows - 1}", **columns}
+
+    def _put(self, row: dict[str, Any]) -> None:
+        self._batch.append(_Row(row))
 
     def _placed(self, place: Place, address: str | None) -> dict[str, Any]:
         site = self._begin.sites.site_of(address) if address else None
@@ -268,8 +294,7 @@ class _TaskWriter:
         row = self._row(site=file.site, file=file.name, kind=format_of(file.path))
         try:
             page = read_page(file.path, limits=self._begin.settings.limits, apart=False)
-            row["sha256"] = page.sha256
-            self._judge(row, page, address=None)
+            self._put_page({**row, "sha256": page.sha256}, page)
         except (ReadError, UsageError) as error:
             self._put({**row, **_unread(str(error), _bytes_of(file.path))})
         except Exception as error:  # noqa: BLE001 (whatever one page does, the others are read)
@@ -303,36 +328,73 @@ class _TaskWriter:
     def _add_page(self, row: dict[str, Any], capture: Capture) -> None:
         try:
             page = page_of(capture, limits=self._begin.settings.limits, apart=False)
-            self._judge(row, page, address=capture.address, place=capture.place)
+            self._put_page(row, page, capture.place)
         except (ReadError, UsageError) as error:
             self._put({**row, **_unread(str(error), capture.body or b"")})
         except Exception as error:  # noqa: BLE001 (whatever one page does, the others are read)
             self._put({**row, "outcome": "failed", "reason": _internal(error)})
 
-    def _judge(self, row: dict[str, Any], page: Page, *, address: str | None, place: Place | None = None) -> None:
-        result = self._screener.screen_page(page)
-        notes = [*row.get("notes", ()), *result.page.notes]
-        row |= {
-            "title": page.title,
-            "sentences": len(result.sentences),
-            "images_without_text": page.unread.images,
-            "videos": page.unread.videos,
-            "frames": page.unread.frames,
-            "notes": notes,
-            "directives": [directive.text for directive in page.directives],
-        }
-        if NOT_ENGLISH in notes:
-            self._put({**row, "outcome": "not_english"})
-            return
-        if page.unread.needs_browser:
-            reason = f"{_BROWSER}; the {len(result.sentences)} sentences that are there were judged"
-            row |= {"outcome": "script_written", "reason": reason}
-        else:
-            row["outcome"] = "read"
-        self._keep(row, result, address, place)
+    def _put_page(self, row: dict[str, Any], page: Page, place: Place | None = None) -> None:
+        self._batch_characters += len(page.text)
+        self._batch.append(_Row(row, page, place))
 
-    def _keep(self, row: dict[str, Any], result: PageResult, address: str | None, place: Place | None) -> None:
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def _finish_batch(self) -> None:
+        self._write_batch()
+        self._begin_batch()
+
+    def _write_batch(self) -> None:
+        """Judge the pages of the batch together, and write all its rows."""
+        batch, self._batch = self._batch, []
+        pages = [entry.page for entry in batch if entry.page is not None]
+        results: Iterator[PageResult | Exception]
+        try:
+            results = iter(self._screener.screen_pages(pages) if pages else ())
+        except Exception as error:  # noqa: BLE001 (whatever one page does, the others are judged)
+            if len(pages) > 1:
+                for entry in batch:
+                    self._batch = [entry]
+                    self._write_batch()
+                return
+            results = iter((error,))
+        for entry in batch:
+            if entry.page is None:
+                self._writer.add("pages", entry.columns)
+            else:
+                self._write_page(entry, next(results))
+
+    def _write_page(self, entry: _Row, result: PageResult | Exception) -> None:
+        try:
+            if isinstance(result, Exception):
+                raise result
+            self._keep(entry, result)
+        except (ReadError, UsageError) as error:
+            self._writer.add("pages", {**entry.columns, "outcome": _failure(str(error)), "reason": str(error)})
+        except Exception as error:  # noqa: BLE001 (whatever one page does, the others are kept)
+            self._writer.add("pages", {**entry.columns, "outcome": "failed", "reason": _internal(error)})
+
+    def _keep(self, entry: _Row, result: PageResult) -> None:
         # Whatever can fail comes first: a page is in the case whole or not at all.
+        row, place, unread = entry.columns, entry.place, result.page.unread
+        row = {
+            **row,
+            "title": result.page.title,
+            "sentences": len(result.sentences),
+            "images_without_text": unread.images,
+            "videos": unread.videos,
+            "frames": unread.frames,
+            "notes": [*row.get("notes", ()), *result.page.notes],
+            "directives": [directive.text for directive in result.page.directives],
+        }
+        if NOT_ENGLISH in row["notes"]:
+            self._writer.add("pages", {**row, "outcome": "not_english"})
+            return
+        row["outcome"] = "read"
+        if unread.needs_browser:
+            row["outcome"] = "script_written"
+            row["reason"] = f"{_BROWSER}; the {len(result.sentences)} sentences that are there were judged"
+        address = row["address"] if place else None
         sentences = list(sentence_rows(row["page"], result))
         findings = list(finding_rows(row["page"], result, address))
         contacts = list(contact_rows(row["page"], result.page, address))
@@ -346,7 +408,8 @@ class _TaskWriter:
             self._writer.add("findings", finding)
         for contact in contacts:
             self._writer.add("contacts", contact)
-        self._put({**row, "findings": len(result.findings), **{key: counts[key] for key in PRIORITIES}})
+        counted = {"findings": len(result.findings), **{key: counts[key] for key in PRIORITIES}}
+        self._writer.add("pages", {**row, **counted})
 
 
 _BROWSER = "a script writes its text: needs a browser capture (WACZ of ArchiveWeb.page or Browsertrix)"

@@ -128,8 +128,8 @@ class PageTerms:
     ----------
     sentences : sequence of Sentence
         All of the page.
-    found : mapping of str to sequence of Cue
-        The phrases in each text of the page; offsets into the text.
+    found : mapping of str to mapping
+        The phrases in texts of the page, and perhaps in others, by list; offsets into the text.
     alone : set of str
         The lists that can bring up a rule where no label is.
 
@@ -143,9 +143,9 @@ class PageTerms:
         The lists that stand in the page's title or main heading.
     """
 
-    def __init__(self, sentences: Sequence[Sentence], found: Mapping[str, Sequence[Cue]], alone: Set[str]) -> None:
+    def __init__(self, sentences: Sequence[Sentence], found: Mapping[str, _Lists], alone: Set[str]) -> None:
         self.sentences = sentences
-        self._by_text = {text: _by_name(cues) for text, cues in found.items()}
+        self._by_text = found
         self.first: dict[str, Cue] = {}
         self.heads: set[str] = set()
         places: list[int] = []
@@ -203,17 +203,20 @@ class RuleBook:
                     index.setdefault(name, {}).setdefault(label, []).append((number, rule, when))
         self._alone = frozenset(name for name, by_label in self._index.items() if name is not None and None in by_label)
 
-    def look_up(self, sentences: Sequence[Sentence], lines: Lines) -> PageTerms:
+    def look_up(self, lines: Lines) -> dict[str, _Lists]:
+        """Return where the phrases of these rules stand in texts: by text and list, offsets into the text."""
+        return {text: _by_name(cues) for text, cues in self._matcher.find_lines(lines) if cues}
+
+    def terms(self, sentences: Sequence[Sentence], found: Mapping[str, _Lists]) -> PageTerms:
         """Return where the phrases of these rules stand on a page.
 
         Parameters
         ----------
         sentences : sequence of Sentence
             All of the page.
-        lines : Lines
-            All its texts, headings above sentences too.
+        found : mapping
+            What `look_up` found in all its texts, headings above sentences too; perhaps in others besides.
         """
-        found = {text: cues for text, cues in self._matcher.find_lines(lines) if cues}
         return PageTerms(sentences, found, self._alone)
 
     def apply(

@@ -111,17 +111,33 @@ class Screener:
 
     def screen_page(self, page: Page) -> PageResult:
         """Screen a page that is already read."""
-        sentences = split_page(page, self._nlp)
-        if not looks_english([sentence.text for sentence in sentences]):
-            page = replace(page, notes=(*page.notes, NOT_ENGLISH))
-        inputs = page_inputs(sentences)
-        new = self._remembered.unknown(inputs)
+        (result,) = self.screen_pages([page])
+        return result
+
+    def screen_pages(self, pages: Sequence[Page]) -> list[PageResult]:
+        """Screen pages that are already read: equal to one after the other, and quicker for many small ones.
+
+        Their sentences are judged together, so that all are in memory at once.
+        """
+        split = [split_page(page, self._nlp) for page in pages]
+        inputs = [page_inputs(sentences) for sentences in split]
+        whole = [entry for entries in inputs for entry in entries]
+        new = self._remembered.unknown(whole)
         # Whatever looks at words afterwards looks at these: reading them takes longer than looking.
-        paths = dict.fromkeys(sentence.block.heading_path for sentence in sentences)
+        paths = dict.fromkeys(sentence.block.heading_path for sentences in split for sentence in sentences)
         # Rules have phrases of their own, which nobody remembers.
-        lines = read_inputs(inputs if self._book else new, [text for path in paths for text in path])
-        judgement = self._remembered.complete(inputs, new, self.model.classifier.judge(new, lines))
-        return self._result(page, sentences, inputs, lines, judgement)
+        lines = read_inputs(whole if self._book else new, [text for path in paths for text in path])
+        judgement = self._remembered.complete(whole, new, self.model.classifier.judge(new, lines))
+        phrases = self._book.look_up(lines) if self._book else {}
+        results, start = [], 0
+        for page, sentences, entries in zip(pages, split, inputs, strict=True):
+            if not looks_english([sentence.text for sentence in sentences]):
+                page = replace(page, notes=(*page.notes, NOT_ENGLISH))
+            part = judgement.part(start, start + len(entries))
+            terms = self._book.terms(sentences, phrases) if self._book else None
+            results.append(self._result(page, sentences, entries, lines, part, terms))
+            start += len(entries)
+        return results
 
     def _result(
         self,
@@ -130,12 +146,12 @@ class Screener:
         inputs: Sequence[SentenceInput],
         lines: Lines,
         judgement: Judgement,
+        terms: PageTerms | None,
     ) -> PageResult:
         carried = self._carried(judgement.scores, self.settings.mode)
         # Rules ask what a sentence carries, whether that was asked for or not.
         present = [(n, LABELS[column]) for n, column in np.argwhere(carried).tolist()]
         places = [(n, label) for n, label in present if label in self.settings.labels]
-        terms = self._book.look_up(sentences, lines) if self._book else None
         known, told = self._tell(sentences, lines, judgement, present if self._book else places, terms)
         hits = self._hits(terms, told, known)
         scored = self._scored(sentences, judgement.scores, carried)

@@ -85,6 +85,11 @@ class Judgement:
     scores: Scores
     stances: dict[str, list[str]]
 
+    def part(self, start: int, end: int) -> Judgement:
+        """Return what it says of the sentences from `start` to before `end`."""
+        stances = {label: chosen[start:end] for label, chosen in self.stances.items()}
+        return Judgement(self.scores[start:end], stances)
+
 
 @dataclass
 class ClaimClassifier:

@@ -170,7 +170,7 @@ def ours(archive: Path, memory: int | None = None) -> Measured:
     stages.watch(screening, "split_page", "splitting")
     stages.watch(screening, "read_inputs", "features and scores")
     stages.watch(ClaimClassifier, "judge", "features and scores")
-    stages.watch(screening.Screener, "screen_page", "findings")
+    stages.watch(screening.Screener, "screen_pages", "findings")
     stages.watch(screening.Screener, "_find_cues", "cues")
     stages.watch(work._TaskWriter, "_keep", "rows, evidence, Parquet")
     stages.watch(work._TaskWriter, "finish", "rows, evidence, Parquet")
