@@ -194,6 +194,8 @@ class ConfigFinder:
         Use this file for everything, and look for none.
     adjust : callable, optional
         Changes the settings of every config: what the command line says wins.
+    mode : str
+        The mode where neither a config nor `adjust` says one.
 
     Raises
     ------
@@ -201,10 +203,17 @@ class ConfigFinder:
         If a config file is wrong; also from `config_of`.
     """
 
-    def __init__(self, explicit: Path | None = None, *, adjust: Callable[[Settings], Settings] | None = None) -> None:
+    def __init__(
+        self,
+        explicit: Path | None = None,
+        *,
+        adjust: Callable[[Settings], Settings] | None = None,
+        mode: str = "balanced",
+    ) -> None:
         self._adjust = adjust or (lambda settings: settings)
+        self._mode = mode
         self._explicit = self._read(explicit) if explicit else None
-        self._none = Config(settings=self._adjust(Settings()))
+        self._none = Config(settings=self._adjust(Settings(mode=mode)))
         self._of_folder: dict[Path, Config] = {}
         self._of_file: dict[Path, Config] = {}
 
@@ -221,7 +230,7 @@ class ConfigFinder:
         return self._of_folder[folder]
 
     def _read(self, path: Path) -> Config:
-        config = load_config(path)
+        config = load_config(path, mode=self._mode)
         return replace(config, settings=self._adjust(config.settings))
 
 
@@ -294,8 +303,14 @@ def load_settings(path: Path) -> Settings:
     return load_config(path).settings
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, *, mode: str = "balanced") -> Config:
     """Read a config file.
+
+    Parameters
+    ----------
+    path : Path
+    mode : str
+        The mode if the file says none.
 
     Raises
     ------
@@ -312,7 +327,7 @@ def load_config(path: Path) -> Config:
         if key not in KEYS:
             raise UsageError(f"config {path} has the unknown key {_short(key)}; known are {', '.join(KEYS)}")
     with naming(path):
-        return Config(settings=_settings(table, path), path=path, exclude=_exclude(table))
+        return Config(settings=_settings(table, path, mode), path=path, exclude=_exclude(table))
 
 
 @contextmanager
@@ -329,7 +344,7 @@ def _tool_table(table: Mapping[str, Any]) -> object:
     return tools.get("mdclaims") if isinstance(tools, dict) else None
 
 
-def _settings(table: Mapping[str, Any], path: Path) -> Settings:
+def _settings(table: Mapping[str, Any], path: Path, default_mode: str) -> Settings:
     limits = {}
     for key in _LIMIT_KEYS:
         if key in table:
@@ -337,7 +352,7 @@ def _settings(table: Mapping[str, Any], path: Path) -> Settings:
             if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST:
                 raise UsageError(f"{key} must be a whole number from 1 to {_LARGEST:,}, not {_short(value)}")
             limits[key] = value
-    mode = table.get("mode", "balanced")
+    mode = table.get("mode", default_mode)
     if not isinstance(mode, str):
         raise UsageError(f"mode must be one of {', '.join(MODES)}, not {_short(mode)}")
     return Settings(

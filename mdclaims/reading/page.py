@@ -155,6 +155,23 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Words of a page that lead somewhere.
+
+    Attributes
+    ----------
+    start, end : int
+        Half-open code-point offsets into ``Page.text``.
+    address : str
+        As the document has it: anything may stand there.
+    """
+
+    start: int
+    end: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A document as its reader sees it.
 
@@ -186,6 +203,8 @@ class Page:
     contact_marks : tuple of (str, str)
         What its code, and not its text, says of whose page it is (HTML only): name, legal_name, site_name, telephone,
         email, address or identifier, each with its value as it stands there.
+    links : tuple of Link
+        Where its links lead, in reading order, if it was read with them (HTML and Markdown only).
     """
 
     source: str
@@ -200,6 +219,7 @@ class Page:
     directives: tuple[Directive, ...] = ()
     unread: Unread = Unread()
     contact_marks: tuple[tuple[str, str], ...] = ()
+    links: tuple[Link, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -356,11 +376,15 @@ class PageBuilder:
         Set by the reader.
     contact_marks : list of (str, str)
         Filled by the reader.
+    keeps_links : bool
+        Whether to take in where links lead.
     """
 
     unread: Unread = field(default_factory=Unread)
     contact_marks: list[tuple[str, str]] = field(default_factory=list)
+    keeps_links: bool = False
 
+    _links: list[Link] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
     _segments: list[Segment] = field(default_factory=list)
@@ -404,6 +428,11 @@ class PageBuilder:
         self._texts.append(text)
         self._length = start + len(text)
         return text
+
+    def add_link(self, start: int, end: int, address: str) -> None:
+        """Take in where words of the last block lead; the offsets are half-open, into its text."""
+        block = self._blocks[-1].start
+        self._links.append(Link(block + start, block + end, address))
 
     def add_directive(self, comment: str, *, line: int | None = None) -> None:
         """Take a comment in, if it is meant for mdclaims; it waits for the text that it belongs to."""
@@ -464,6 +493,7 @@ class PageBuilder:
             directives=(*self._directives, *behind),
             unread=self.unread,
             contact_marks=tuple(self.contact_marks),
+            links=tuple(self._links),
         )
 
 
