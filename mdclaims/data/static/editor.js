@@ -43,6 +43,7 @@ function asked(view) {
 /** Ask soon: after each key once, when there is a pause. */
 function changed() {
   state.revision += 1;
+  box.dataset.asked = state.revision;
   clearTimeout(state.timer);
   state.timer = setTimeout(check, PAUSE);
 }
@@ -62,7 +63,7 @@ async function check() {
     tell(null);
   } catch (error) {
     tell(error.message);
-    state.shown = revision;
+    box.dataset.shown = revision;
   } finally {
     state.asking = false;
     if (state.revision !== revision) check();
@@ -77,7 +78,7 @@ function settle(view, marks, revision) {
   at("context").replaceChildren(...[...marks.context, ...marks.notes].map((line) => Object.assign(document.createElement("li"), { textContent: line })));
   at("settings").textContent = marks.settings;
   draw();
-  box.dataset.shown = revision; // for whoever measures
+  box.dataset.shown = revision; // with data-asked it tells whether the marks are those of the text
 }
 
 function wanted() {
@@ -169,6 +170,7 @@ function use(entry) {
 }
 
 async function correct(n, labels) {
+  box.setAttribute("aria-busy", "true");
   try {
     if (state.shown !== state.revision) throw new Error("The text has changed since; look at the sentence again.");
     const answer = await ask("/editor/corrections", { ...asked(state.view), sentence: n, labels });
@@ -177,6 +179,8 @@ async function correct(n, labels) {
     at("detail").focus();
   } catch (error) {
     tell(error.message);
+  } finally {
+    box.removeAttribute("aria-busy");
   }
 }
 

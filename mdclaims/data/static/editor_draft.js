@@ -9,12 +9,20 @@ const SAFE = new Set(["http:", "https:", "mailto:", "tel:"]);
 /** Replace what stands in an element by blocks. */
 export function show(box, blocks) {
   box.replaceChildren();
+  if (!blocks.length) box.append(emptyParagraph());
   let list = null;
   for (const block of blocks) {
     if (block.kind !== "list_item") list = null;
     else if (!list) box.append((list = document.createElement("ul")));
     (list ?? box).append(elementOf(block));
   }
+}
+
+/** Return a paragraph that has the height of a line. */
+function emptyParagraph() {
+  const element = document.createElement("p");
+  element.append(document.createElement("br"));
+  return element;
 }
 
 function elementOf(block) {
@@ -154,6 +162,10 @@ export function written(view) {
   for (const element of holder.querySelectorAll("*")) {
     for (const name of Object.keys(element.dataset)) delete element.dataset[name];
   }
-  const text = blocks.map((block) => (block.kind === "list_item" ? "- " : "") + block.runs.map((run) => run.text).join("").trim());
-  return { html: holder.innerHTML, text: text.join("\n\n").replace(/\n\n(?=- )/g, "\n") };
+  const isItem = (block) => block?.kind === "list_item";
+  const text = blocks.map((block, n) => {
+    const before = !n ? "" : isItem(block) && isItem(blocks[n - 1]) ? "\n" : "\n\n";
+    return before + (isItem(block) ? "- " : "") + block.runs.map((run) => run.text).join("").trim();
+  });
+  return { html: holder.innerHTML, text: text.join("") };
 }
