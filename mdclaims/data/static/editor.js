@@ -30,9 +30,12 @@ async function ask(path, body) {
   throw new Error(problem);
 }
 
-function tell(problem) {
+/** Tell a problem, or that there is none any more with what told it: checking, or taking something in. */
+function tell(problem, source) {
+  if (!problem && at("problem").dataset.source !== source) return;
   at("problem").hidden = !problem;
   at("problem").textContent = problem ?? "";
+  at("problem").dataset.source = source;
 }
 
 function asked(view) {
@@ -60,9 +63,9 @@ async function check() {
     } else {
       settle(view, { headline: "Write or paste a text.", settings: "", context: [], notes: [], sentences: [], claims: [], corrected: 0 }, revision);
     }
-    tell(null);
+    tell(null, "check");
   } catch (error) {
-    tell(error.message);
+    tell(error.message, "check");
     box.dataset.shown = revision;
   } finally {
     state.asking = false;
@@ -175,10 +178,11 @@ async function correct(n, labels) {
     if (state.shown !== state.revision) throw new Error("The text has changed since; look at the sentence again.");
     const answer = await ask("/editor/corrections", { ...asked(state.view), sentence: n, labels });
     at("kept").textContent = (await answer.json()).corrections;
+    tell(null, "correct");
     changed();
     at("detail").focus();
   } catch (error) {
-    tell(error.message);
+    tell(error.message, "correct");
   } finally {
     box.removeAttribute("aria-busy");
   }
@@ -207,10 +211,10 @@ async function take(body) {
   box.setAttribute("aria-busy", "true");
   try {
     const { blocks } = await (await ask("/editor/read", body)).json();
-    tell(null);
+    tell(null, "take");
     return blocks;
   } catch (error) {
-    tell(error.message);
+    tell(error.message, "take");
     return null;
   } finally {
     box.removeAttribute("aria-busy");
@@ -267,8 +271,9 @@ async function download() {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     said(at("download"), "Downloaded");
+    tell(null, "download");
   } catch (error) {
-    tell(error.message);
+    tell(error.message, "download");
   }
 }
 
@@ -354,4 +359,4 @@ fetch("/editor/sample")
   .then(({ blocks }) => {
     if (!box.textContent.trim()) replace(blocks, true);
   })
-  .catch(() => tell("The server does not answer. Start it again: mdclaims serve --open"));
+  .catch(() => tell("The server does not answer. Start it again: mdclaims serve --open", "sample"));
