@@ -35,7 +35,7 @@ MOST_CHARACTERS = 200_000
 MOST_BLOCKS = 20_000
 
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
-_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:.*\n){1,200}?---[ \t]*(?:\n|\Z)")
+_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n[\w:-]{1,60}:.*\n(?:.*\n){0,200}?---[ \t]*(?:\n|\Z)")
 _MARKUP = re.compile(r"<!--\s*wp:|<(?:!doctype|html|body|p|h[1-6]|ul|ol|div|table|section)\b[^<>]*>", re.IGNORECASE)
 _MARKDOWN = re.compile(r"^(?:#{1,6} \S|\[[^\]\n]+\]: |[-*] \[)|\]\((?:https?:|/)|\*\*\S", re.MULTILINE)
 
