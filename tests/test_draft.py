@@ -72,8 +72,8 @@ def test_addresses_that_become_links(address):
 @pytest.mark.parametrize(
     "address",
     [
-        "javascript:alert(1)", "JavaScript:x", "data:text/html,x", "java\nscript:x", " javascript:x", "\x01javascript:x",
-        "vbscript:x", "", "http://[", "x" * 3000, "blob:x", "file:///etc/passwd", "?a=b:c",
+        "javascript:alert(1)", "JavaScript:x", "data:text/html,x", "java\nscript:x", " javascript:x",
+        "\x01javascript:x", "vbscript:x", "", "http://[", "x" * 3000, "blob:x", "file:///etc/passwd", "?a=b:c",
     ],
 )  # fmt: skip
 def test_addresses_that_become_none(address):
