@@ -338,6 +338,7 @@ def test_writing_with_the_keyboard_alone(served, browser):
     assert CURE in page.get_by_role("heading", level=3).first.inner_text()
     page.keyboard.press("F8")
     assert "Diabetics who suffer from sore feet" in page.get_by_role("heading", level=3).first.inner_text()
+    assert "has failed" not in page.locator("#detail").inner_text()  # that is said of the next item
     page.keyboard.press("Alt+Enter")
     assert page.evaluate("document.activeElement.id") == "detail"
     for _ in range(10):

@@ -115,7 +115,11 @@ function choose(n) {
   const detail = at("detail");
   const open = detail.querySelector("details")?.open && state.chosen === n;
   state.chosen = n;
-  const claims = state.marks.claims.filter((claim) => claim.sentences.includes(n));
+  // A claim can stand in several sentences; wording is shown where it can be put in.
+  const isInside = (entry) => entry.block === sentence.block && sentence.start <= entry.start && entry.end <= sentence.end;
+  const claims = state.marks.claims
+    .filter((claim) => claim.sentences.includes(n))
+    .map((claim) => ({ ...claim, wording: claim.wording.filter(isInside) }));
   fillDetail(detail, { text, claims, sentence, colours }, { close: back, use, correct: (labels) => correct(n, labels) });
   detail.querySelector("details").open = open ?? false;
   detail.hidden = false;
