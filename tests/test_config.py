@@ -116,7 +116,7 @@ def test_a_config_is_read_once(tree, monkeypatch):
 
     write(tree / "mdclaims.toml", 'mode = "edit"')
     calls = []
-    monkeypatch.setattr(module, "load_config", lambda path, **how: calls.append(path) or load_config(path, **how))
+    monkeypatch.setattr(module, "load_config", lambda path, **given: calls.append(path) or load_config(path, **given))
     finder = ConfigFinder()
     for name in ("a.md", "site/b.md", "site/drafts/c.md", "site/drafts/d.md"):
         assert finder.config_of(tree / name).settings.mode == "edit"
