@@ -274,3 +274,22 @@ def test_a_long_text_keeps_nobody_who_types_waiting(base):
     assert answer.result().status_code == 200
     assert len(times) > 3
     assert sorted(times)[len(times) // 2] < 1
+
+
+def test_it_ends_at_once_whatever_it_does(tmp_path):
+    environment = {"XDG_DATA_HOME": str(tmp_path), "PATH": "/usr/bin", "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "mdclaims", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    base = re.search(r"http://\S+?(?=/ )", process.stderr.readline())[0]
+    check(base, {"text": CLAIM})
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(check, base, {"text": f"{CLAIM} It took 3 visits. " * 40_000}) for _ in range(2)]
+        # The second waits for the first, which is being checked.
+        with pytest.raises(TimeoutError):
+            answers[0].result(timeout=1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+        told = [answer.result() for answer in answers]
+    assert (process.returncode, err) == (130, "")
+    assert [answer.status_code for answer in told] == [422, 422]
+    assert "ended" in told[0].json()["error"] + told[1].json()["error"]

@@ -83,11 +83,8 @@ def _serve_editor(
     bodies = Bodies(most, "max_bytes", 4 * most)
     worker = Worker(Options(config, model, trust_model, checks.settings.limits))
     corrections = Corrections(user_data_path("mdclaims", appauthor=False) / FILE)
-    try:
-        parts = [editor_part(checks, worker, corrections, bodies), api_part(worker, bodies)]
-        _serve(parts, "the editor's desk", host, port, open_browser=open_browser)
-    finally:
-        worker.close()
+    parts = [editor_part(checks, worker, corrections, bodies), api_part(worker, bodies)]
+    _serve(parts, "the editor's desk", host, port, open_browser=open_browser)
 
 
 def _serve(parts: list[Part], what: str, host: str, port: int, *, open_browser: bool) -> None:

@@ -46,7 +46,7 @@ def api_part(worker: Worker, bodies: Bodies) -> Part:
         Route("/v1/check", answering(api.check), methods=["POST"]),
         Route("/v1/openapi.json", api.describe),
     ]
-    return Part("api", "/v1/openapi.json", routes, programs=frozenset({"/v1/check"}))
+    return Part("api", "/v1/openapi.json", routes, programs=frozenset({"/v1/check"}), close=worker.close)
 
 
 class _Api:

@@ -123,6 +123,8 @@ def answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[R
             return JSONResponse({"error": one_line(str(error))}, 400)
         except ClientDisconnect:
             return Response(status_code=400)
+        except asyncio.CancelledError:  # told by uvicorn, when the server has ended for too long
+            return JSONResponse({"error": "the server ends"}, 503)
 
     return answered
 

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -41,6 +42,7 @@ STATIC = {
 }
 """The files of ``data/static`` that are served, and what they are."""
 
+_LAST_SECONDS = 2  # for answers that are on their way when the server is ended
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -71,12 +73,15 @@ class Part:
     routes : sequence of BaseRoute
     programs : frozenset of str
         Paths that programs may post to: requests without an origin, which no page of a browser can send.
+    close : callable, optional
+        Called when the server begins to end, so that nothing keeps it.
     """
 
     name: str
     path: str
     routes: Sequence[BaseRoute]
     programs: frozenset[str] = frozenset()
+    close: Callable[[], None] | None = None
 
 
 def create_app(parts: Sequence[Part]) -> ASGIApp:
@@ -130,22 +135,37 @@ def serve(parts: Sequence[Part], host: str, port: int, on_start: Callable[[str],
         raise UsageError(f"cannot listen on {host}, port {port} ({error}); choose another --port") from error
     name = f"[{host}]" if family == socket.AF_INET6 else host
     address = f"http://{name}:{listener.getsockname()[1]}/"
-    config = uvicorn.Config(create_app(parts), log_level="warning", access_log=False, lifespan="off")
-    server = _Server(config, lambda: on_start(address))
+    config = uvicorn.Config(
+        create_app(parts),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_LAST_SECONDS,
+    )
+    closes = [part.close for part in parts if part.close is not None]
+    server = _Server(config, lambda: on_start(address), closes)
     with listener:
         server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and when it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_start: Callable[[], None], closes: Sequence[Callable[[], None]]
+    ) -> None:
         super().__init__(config)
         self._on_start = on_start
+        self._closes = closes
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for close in self._closes:
+            await run_in_threadpool(close)
+        await super().shutdown(sockets)
 
 
 def is_loopback(host: str) -> bool:

@@ -60,6 +60,8 @@ class Worker:
         self._lock = threading.Lock()
         self._context = multiprocessing.get_context("spawn")
         self._running: tuple[multiprocessing.process.BaseProcess, Connection] | None = None
+        self._closed = False
+        self._newest: multiprocessing.process.BaseProcess | None = None
 
     def draft(self, document: Document) -> list[dict[str, Any]]:
         """Return a document as a draft; see `draft_data`."""
@@ -85,6 +87,8 @@ class Worker:
             If an extra is not installed, or the wishes are wrong.
         """
         with self._lock:
+            if self._closed:
+                raise ReadError("cannot be checked: the server ends")
             process, pipe = self._running or self._start()
             self._running = None  # taken back only if it is fit for another one
             over = False
@@ -114,11 +118,15 @@ class Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=answer, args=(theirs, self._options), daemon=True)
         process.start()
+        self._newest = process
         theirs.close()
         return process, ours
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """End the process, if there is one, whatever it does; nothing is answered afterwards."""
+        self._closed = True
+        if self._newest is not None:
+            self._newest.kill()
         with self._lock:
             if self._running is not None:
                 _end(*self._running)
