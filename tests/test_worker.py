@@ -30,7 +30,7 @@ def test_errors_come_back_and_the_process_stays(worker):
     process = worker._running[0]
     with pytest.raises(UsageError, match="unknown mode"):
         worker.json(TEXT, Wishes(mode="wild"))
-    assert '"findings"' in worker.json(TEXT, Wishes())
+    assert b'"findings"' in worker.json(TEXT, Wishes())
     assert worker._running[0] is process
 
 

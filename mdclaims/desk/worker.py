@@ -68,13 +68,10 @@ class Worker:
         found: list[dict[str, Any]] = self._ask("draft", document)
         return found
 
-    def json(self, document: Document, wishes: Wishes) -> str:
-        """Return what ``check --format json`` says of a document."""
-        return str(self._ask("json", document, wishes))
-
-    def html(self, document: Document, wishes: Wishes) -> str:
-        """Return what ``check --format html`` says of a document."""
-        return str(self._ask("html", document, wishes))
+    def json(self, document: Document, wishes: Wishes) -> bytes:
+        """Return what ``check --format json`` says of a document: in bytes, for of a long text they are many."""
+        found: bytes = self._ask("json", document, wishes)
+        return found
 
     def _ask(self, *question: object) -> Any:
         """Ask a question.
@@ -183,8 +180,7 @@ class _Asked:
         self._checks: Checks | None = None
         self.answers: dict[str, Callable[..., object]] = {
             "draft": lambda document: draft_data(draft_of(self._read(document, links=True))),
-            "json": lambda document, wishes: self._check().json(self._read(document), wishes),
-            "html": lambda document, wishes: self._check().html(self._read(document), wishes),
+            "json": lambda document, wishes: self._check().json(self._read(document), wishes).encode(),
         }
 
     def _check(self) -> Checks:
