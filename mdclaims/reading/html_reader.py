@@ -436,7 +436,7 @@ class _Walk:
         if tag == "br":
             self._line_break(parent)
             return None
-        if tag == "span" and "mso-list:ignore" in (attributes.get("style") or "").replace(" ", "").lower():
+        if tag == "span" and "mso-list" in (attributes.get("style") or "").lower():
             return None  # the bullet or number that Word writes before an item
         if tag in {"img", "area"}:
             self._image(attributes.get("alt") or "", parent, selector)
@@ -499,7 +499,8 @@ class _Walk:
                 # A link around whole blocks: what stands directly in it is the link, its headings stay headings.
                 kind, level = link, None
             heading = _HEADINGS.get(tag) or _aria_heading(attributes)
-            if tag == "p" and attributes.get("class") == "MsoTitle":
+            word = (attributes.get("class") or "") if tag == "p" else ""  # Word's name of the style
+            if word == "MsoTitle":
                 heading = 1
             if heading is not None:
                 kind, level, link = "heading", heading, None
@@ -507,7 +508,7 @@ class _Walk:
                 kind, level = "heading", 6
             elif tag in {"td", "th"} and _is_layout_cell(node):
                 kind, level, link = "paragraph", None, None
-            elif tag == "p" and (attributes.get("class") or "").startswith(_WORD_LIST):
+            elif word.startswith(_WORD_LIST):
                 kind, level, link = "list_item", None, None
             elif tag in _KINDS and not (tag == "p" and parent.kind in _STRONG_KINDS):
                 kind, level, link = _KINDS[tag], None, None

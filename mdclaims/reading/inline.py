@@ -69,7 +69,7 @@ class BlockPlace:
 
 def text_items(fragment: Fragment) -> list[InlineItem]:
     """Return the items of a stretch of text: itself, or what its shortcodes make of it."""
-    pieces = split_shortcodes(fragment.text)
+    pieces = split_shortcodes(fragment.text)  # which nearly always says at once that there are none
     if pieces is None:
         return [InlineItem("text", (fragment,))]
     start = fragment.source_start
@@ -159,7 +159,8 @@ def _add_lone(builder: PageBuilder, item: InlineItem, place: BlockPlace) -> None
         hidden=place.hidden,
         selector=item.selector or place.selector,
     )
-    _add_links(builder, [item], text)
+    if builder.keeps_links:
+        _add_links(builder, [item], text)
 
 
 def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
@@ -179,13 +180,14 @@ def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlac
         hidden=place.hidden,
         selector=place.selector,
     )
-    _add_links(builder, items, text)
+    if builder.keeps_links:
+        _add_links(builder, items, text)
     return text
 
 
 def _add_links(builder: PageBuilder, items: Sequence[InlineItem], text: str) -> None:
     """Add where the links of a block lead. Its items follow one another in its text, so that each is found in turn."""
-    if not builder.keeps_links or not any(item.address for item in items):
+    if not any(item.address for item in items):
         return
     line = text.replace("\n", " ")
     at = 0

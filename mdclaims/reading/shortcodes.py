@@ -38,7 +38,7 @@ class Piece:
 
 def split_shortcodes(text: str) -> list[Piece] | None:
     """Return what stands in a text beside its shortcodes and in them; None if it has none."""
-    if "[" not in text:
+    if "[" not in text or not ("=" in text or "[/" in text):
         return None
     tags = list(_TAG.finditer(text))
     closed = {tag[2].lower() for tag in tags if tag[1]}
