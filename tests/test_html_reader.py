@@ -527,3 +527,34 @@ def test_a_page_without_text_says_what_to_do():
 )
 def test_html_reader_tells_what_it_cannot_read(markup, unread):
     assert read_bytes(markup.encode(), source="page.html", format="html").unread == unread
+
+
+def test_what_word_puts_on_the_clipboard_keeps_its_lists():
+    markup = (
+        "<html><body><!--StartFragment--><p class=MsoTitle>Knee care</p>"
+        "<p class=MsoListParagraphCxSpFirst style='mso-list:l0 level1 lfo1'><![if !supportLists]>"
+        "<span style='font-family:Symbol'><span style='mso-list:Ignore'>·<span style='font:7pt'>&nbsp;&nbsp;</span>"
+        "</span></span><![endif]>Less pain<o:p></o:p></p>"
+        "<p class=MsoNormal>We care.</p><!--EndFragment--></body></html>"
+    )
+    page = read_bytes(markup.encode(), source="clipboard", format="html")
+    found = [(block.kind, block.level, page.text[block.start : block.end]) for block in page.blocks]
+    assert found == [("heading", 1, "Knee care"), ("list_item", None, "Less pain"), ("paragraph", None, "We care.")]
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        (
+            "html",
+            "<h2><a href='/a'>Knees</a></h2><p>We care. "
+            "<a href='https://b.example'>Read<br>on</a>, on.</p><a href=c>x</a>",
+        ),
+        ("markdown", "## [Knees](/a)\n\nWe care. [Read\\\non](https://b.example), on.\n\n[x](c)\n"),
+    ],
+)
+def test_links_are_told_if_asked_for(format, text):
+    assert read_bytes(text.encode(), source="x", format=format).links == ()
+    page = read_bytes(text.encode(), source="x", format=format, links=True)
+    found = [(page.text[link.start : link.end], link.address) for link in page.links]
+    assert found == [("Knees", "/a"), ("Read\non", "https://b.example"), ("x", "c")]

@@ -200,7 +200,16 @@ MARKDOWN = {
         "One\n\n```html\n<p>no</p>\n```\n\n    no\n\n~~~\nno\n~~~\ntwo\n",
         [("paragraph", "One"), ("paragraph", "two")],
     ),
-    "front matter": ("---\ntitle: no\n---\n# One\n", [("heading", "One")]),
+    "front matter": ("---\ntitle: Knee care\ndraft: true\n---\n# One\n", [("title", "Knee care"), ("heading", "One")]),
+    "front matter without text": ("---\nlayout: post\n---\n# One\n", [("heading", "One")]),
+    "a shortcode": (
+        'We care.\n\n[button text="Book now" link="/book"]\n\n[row a="1"]\n\nDone.\n',
+        [("paragraph", "We care."), ("button", "Book now"), ("paragraph", "Done.")],
+    ),
+    "brackets that are no shortcode": (
+        "We care [1] and [see below].\n",
+        [("paragraph", "We care [1] and [see below].")],
+    ),
     "comments": (
         "One <!-- no --> two\n\n<!-- no\n\nno -->\n\nthree\n",
         [("paragraph", "One two"), ("paragraph", "three")],
@@ -303,7 +312,7 @@ def test_sentences_of_plain_text_stand_in_the_source(nlp, end_of_line):
 
 
 MARKDOWN_SOURCE = """---
-title: no relief
+slug: no relief
 ---
 # Relief for *your* knee
 
@@ -333,7 +342,7 @@ def test_words_of_markdown_stand_in_the_source(end_of_line):
         assert in_source(page, MARKDOWN_SOURCE, *word.span()) == word.group()
         spans.append(page.source_span(*word.span()))
     assert spans == sorted(set(spans))  # in reading order, and none found twice
-    # Nothing is found in the addresses, titles and front matter.
+    # Nothing is found in the addresses, titles and settings of the front matter.
     concealed = [
         match.span() for match in re.finditer(r"\]\([^)]*\)|\]\[ref\]|\[ref\]:.*|^---\n.*\n---", MARKDOWN_SOURCE)
     ]

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -29,12 +30,22 @@ from mdclaims.reports.html_page import page_template
 MOST_BYTES = 2**20
 """The longest form that is read."""
 
-STATIC = {"desk.css": "text/css", "page.css": "text/css", "review.js": "text/javascript"}
+STATIC = {
+    "desk.css": "text/css",
+    "editor.css": "text/css",
+    "editor.js": "text/javascript",
+    "editor_draft.js": "text/javascript",
+    "editor_marks.js": "text/javascript",
+    "editor_panel.js": "text/javascript",
+    "page.css": "text/css",
+    "review.js": "text/javascript",
+}
 """The files of ``data/static`` that are served, and what they are."""
 
+_LAST_SECONDS = 2  # for answers that are on their way when the server is ended
 _POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -60,11 +71,17 @@ class Part:
     path : str
         Where it begins.
     routes : sequence of BaseRoute
+    programs : frozenset of str
+        Paths that programs may post to: requests without an origin, which no page of a browser can send.
+    close : callable, optional
+        Called when the server begins to end, so that nothing keeps it.
     """
 
     name: str
     path: str
     routes: Sequence[BaseRoute]
+    programs: frozenset[str] = frozenset()
+    close: Callable[[], None] | None = None
 
 
 def create_app(parts: Sequence[Part]) -> ASGIApp:
@@ -82,7 +99,7 @@ def create_app(parts: Sequence[Part]) -> ASGIApp:
         ],
         exception_handlers={MdclaimsError: _failed, 404: _not_found},
     )
-    return _Guard(app)
+    return _Guard(app, frozenset().union(*(part.programs for part in parts)))
 
 
 def serve(parts: Sequence[Part], host: str, port: int, on_start: Callable[[str], None]) -> None:
@@ -118,22 +135,37 @@ def serve(parts: Sequence[Part], host: str, port: int, on_start: Callable[[str],
         raise UsageError(f"cannot listen on {host}, port {port} ({error}); choose another --port") from error
     name = f"[{host}]" if family == socket.AF_INET6 else host
     address = f"http://{name}:{listener.getsockname()[1]}/"
-    config = uvicorn.Config(create_app(parts), log_level="warning", access_log=False, lifespan="off")
-    server = _Server(config, lambda: on_start(address))
+    config = uvicorn.Config(
+        create_app(parts),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_LAST_SECONDS,
+    )
+    closes = [part.close for part in parts if part.close is not None]
+    server = _Server(config, lambda: on_start(address), closes)
     with listener:
         server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and when it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_start: Callable[[], None], closes: Sequence[Callable[[], None]]
+    ) -> None:
         super().__init__(config)
         self._on_start = on_start
+        self._closes = closes
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for close in self._closes:
+            await run_in_threadpool(close)
+        await super().shutdown(sockets)
 
 
 def is_loopback(host: str) -> bool:
@@ -152,8 +184,9 @@ def is_loopback(host: str) -> bool:
 class _Guard:
     """Lets pass only what a page of this server asks for, and puts `HEADERS` on every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, programs: frozenset[str]) -> None:
         self._app = app
+        self._programs = programs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -170,14 +203,14 @@ class _Guard:
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
-        refused = _refusal(Request(scope))
+        refused = _refusal(Request(scope), self._programs)
         if refused is not None:
             await PlainTextResponse(f"{refused}\n", status_code=403)(scope, receive, guarded)
         else:
             await self._app(scope, receive, guarded)
 
 
-def _refusal(request: Request) -> str | None:
+def _refusal(request: Request, programs: frozenset[str]) -> str | None:
     """Say why a request is not answered; None if it is."""
     host = request.headers.get("host", "")
     try:
@@ -190,6 +223,9 @@ def _refusal(request: Request) -> str | None:
         return None
     if request.method != "POST":
         return "Only GET and POST are answered."
+    # Browsers name the origin of all that a page posts; a program has none.
+    if request.url.path in programs and not {"origin", "sec-fetch-site"} & set(request.headers):
+        return None
     # A page elsewhere can send a form here, but not with this origin.
     if request.headers.get("origin") != f"http://{host}":
         return "Forms are taken only from the pages of this server."

@@ -83,6 +83,7 @@ def read_bytes(
     limits: Limits | None = None,
     charset: str | None = None,
     apart: bool = True,
+    links: bool = False,
 ) -> Page:
     """Read a document from memory.
 
@@ -101,6 +102,8 @@ def read_bytes(
     apart : bool
         Read a PDF in a process of its own, which has limits of time and memory; see `isolation`. False is for
         processes that somebody watches already.
+    links : bool
+        Tell where the links of HTML and Markdown lead.
 
     Raises
     ------
@@ -121,7 +124,7 @@ def read_bytes(
         if find_spec("pypdfium2") is None:
             raise _needs_extra(format)
         return read_pdf_apart(data, source=source, limits=limits)
-    builder = PageBuilder()
+    builder = PageBuilder(keeps_links=links)
     source_text = None
     if format in _EXTRAS:
         title, encoding, notes = _add_document(data, builder, format, limits)

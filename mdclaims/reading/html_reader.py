@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mdclaims.errors import ReadError
 from mdclaims.reading.contact_marks import LINKS, MOST_MARKS, data_marks, link_mark, may_hold_links
-from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
+from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline, text_items
 from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, Unread, directive_text, replace_unencodable
 
 # Not text to any reader: code, drawings, embedded documents.
@@ -54,6 +54,8 @@ _KINDS = {
 }
 # Containers whose kind a paragraph inside them keeps: a <p> in an <li> is a list item.
 _STRONG_KINDS = frozenset({"list_item", "cell", "quote", "caption", "button"})
+# What Word puts on the clipboard has no lists, only paragraphs that look like them.
+_WORD_LIST = "MsoListParagraph"
 _LANDMARKS = {"header": "header", "nav": "nav", "main": "main", "aside": "aside", "footer": "footer"}
 _ROLES = {
     "banner": "header",
@@ -416,6 +418,7 @@ class _Walk:
         self.fragments: list[Fragment] = []  # text of the current inline item
         self.item_kind = "text"
         self.item_selector: _Step | None = None
+        self.item_address: str | None = None
         self.breaks = 0  # line breaks since the last visible character
         self.closed = ""  # the tag of the inline element whose end was the last thing seen
 
@@ -462,6 +465,8 @@ class _Walk:
         if tag == "br":
             self._line_break(parent)
             return None
+        if tag == "span" and "mso-list" in (attributes.get("style") or "").lower():
+            return None  # the bullet or number that Word writes before an item
         if tag in {"img", "area"}:
             self._image(attributes.get("alt") or "", parent, selector)
             return None
@@ -491,7 +496,7 @@ class _Walk:
         if block:
             self._flush(parent)
         self._end_item()
-        self.item_kind, self.item_selector = kind, place.selector
+        self.item_kind, self.item_selector, self.item_address = kind, place.selector, attributes.get("href")
         place.link = kind
         return _Leave(place, tag, block=block, item=True)
 
@@ -524,12 +529,17 @@ class _Walk:
                 # A link around whole blocks: what stands directly in it is the link, its headings stay headings.
                 kind, level = link, None
             heading = _HEADINGS.get(tag) or _aria_heading(attributes)
+            word = (attributes.get("class") or "") if tag == "p" else ""  # Word's name of the style
+            if word == "MsoTitle":
+                heading = 1
             if heading is not None:
                 kind, level, link = "heading", heading, None
             elif tag == "summary":
                 kind, level = "heading", 6
             elif tag in {"td", "th"} and _is_layout_cell(node):
                 kind, level, link = "paragraph", None, None
+            elif word.startswith(_WORD_LIST):
+                kind, level, link = "list_item", None, None
             elif tag in _KINDS and not (tag == "p" and parent.kind in _STRONG_KINDS):
                 kind, level, link = _KINDS[tag], None, None
         elif tag in {"label", "textarea"}:
@@ -569,7 +579,16 @@ class _Walk:
                     self.fragments.append(LINE_BREAK)
                 self.fragments.append(Fragment(line))
             return
-        self.fragments.append(Fragment(text))
+        fragment = Fragment(text)
+        if "[" not in text or self.item_kind != "text":
+            self.fragments.append(fragment)
+            return
+        for item in text_items(fragment):
+            if item.kind == "text":
+                self.fragments += item.fragments
+            else:
+                self._end_item()
+                self.items.append(item)
 
     def _line_break(self, place: _Place) -> None:
         self.breaks += 1
@@ -586,12 +605,12 @@ class _Walk:
             self.shows = True
             self.fragments += [Fragment(" "), Fragment(text), Fragment(" ")]
             return
-        outer_kind, outer_selector = self.item_kind, self.item_selector
+        outer = self.item_kind, self.item_selector, self.item_address
         self._end_item()
         self.breaks = 0
         self.shows = True
         self.items.append(InlineItem("alt", (Fragment(text),), _css(selector)))
-        self.item_kind, self.item_selector = outer_kind, outer_selector
+        self.item_kind, self.item_selector, self.item_address = outer
 
     def _input(self, attributes: dict[str, str | None], place: _Place, selector: _Step) -> None:
         """Add what an input field shows: a button's value, or the prompt inside the field."""
@@ -618,17 +637,17 @@ class _Walk:
         """Close the current inline item; what follows is text until another begins."""
         if self.fragments:
             selector = _css(self.item_selector) if self.item_kind != "text" else None
-            self.items.append(InlineItem(self.item_kind, tuple(self.fragments), selector))
+            self.items.append(InlineItem(self.item_kind, tuple(self.fragments), selector, self.item_address))
             self.fragments = []
-        self.item_kind, self.item_selector = "text", None
+        self.item_kind, self.item_selector, self.item_address = "text", None, None
 
     def _flush(self, place: _Place) -> None:
         """End the current block. `place` is where its text stands."""
-        kind, selector = self.item_kind, self.item_selector
+        item = self.item_kind, self.item_selector, self.item_address
         self.breaks = 0
         if not self.shows:
             self.fragments, self.items = [], []
-            self.item_kind, self.item_selector = "text", None
+            self.item_kind, self.item_selector, self.item_address = "text", None, None
         else:
             self.shows = False
             self._end_item()
@@ -645,7 +664,7 @@ class _Walk:
                 ),
             )
         if place.link is not None:  # still inside a link that holds several blocks
-            self.item_kind, self.item_selector = kind, selector
+            self.item_kind, self.item_selector, self.item_address = item
 
 
 _LONGEST_REMEMBERED = 500

@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder
+from mdclaims.reading.page import LINE_BREAK, Fragment, PageBuilder, fold_white_space
+from mdclaims.reading.shortcodes import split_shortcodes
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
@@ -27,11 +28,14 @@ class InlineItem(NamedTuple):
         Its text.
     selector : str or None
         A CSS selector of the link, button or image itself.
+    address : str or None
+        Where a link or button leads.
     """
 
     kind: str
     fragments: tuple[Fragment, ...]
     selector: str | None = None
+    address: str | None = None
 
     @property
     def has_words(self) -> bool:
@@ -59,6 +63,21 @@ class BlockPlace(NamedTuple):
     level: int | None = None
     hidden: bool = False
     selector: str | None = None
+
+
+def text_items(fragment: Fragment) -> list[InlineItem]:
+    """Return the items of a stretch of text: itself, or what its shortcodes make of it."""
+    pieces = split_shortcodes(fragment.text)  # which nearly always says at once that there are none
+    if pieces is None:
+        return [InlineItem("text", (fragment,))]
+    start = fragment.source_start
+    return [
+        InlineItem(
+            "button" if piece.is_button else "text",
+            (Fragment(fragment.text[piece.start : piece.end], None if start is None else start + piece.start),),
+        )
+        for piece in pieces
+    ]
 
 
 def add_inline(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
@@ -133,13 +152,15 @@ def _add_headed(builder: PageBuilder, items: Sequence[InlineItem], place: BlockP
 
 
 def _add_lone(builder: PageBuilder, item: InlineItem, place: BlockPlace) -> None:
-    builder.add(
+    text = builder.add(
         item.fragments,
         kind=item.kind,
         region=place.region,
         hidden=place.hidden,
         selector=item.selector or place.selector,
     )
+    if builder.keeps_links:
+        _add_links(builder, [item], text)
 
 
 def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlace) -> str:
@@ -151,7 +172,7 @@ def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlac
             fragments += item.fragments
     if place.kind in {"heading", "button", "link"}:  # broken for looks, not for meaning
         fragments = [Fragment(" ") if fragment is LINE_BREAK else fragment for fragment in fragments]
-    return builder.add(
+    text = builder.add(
         fragments,
         kind=place.kind,
         region=place.region,
@@ -159,3 +180,21 @@ def _add_one(builder: PageBuilder, items: Sequence[InlineItem], place: BlockPlac
         hidden=place.hidden,
         selector=place.selector,
     )
+    if builder.keeps_links:
+        _add_links(builder, items, text)
+    return text
+
+
+def _add_links(builder: PageBuilder, items: Sequence[InlineItem], text: str) -> None:
+    """Add where the links of a block lead. Its items follow one another in its text, so that each is found in turn."""
+    if not any(item.address for item in items):
+        return
+    line = text.replace("\n", " ")
+    at = 0
+    for item in items:
+        words = fold_white_space(item.fragments)[0].replace("\n", " ")
+        found = line.find(words, at)
+        if words and found >= 0:
+            at = found + len(words)
+            if item.address:
+                builder.add_link(found, at, item.address)

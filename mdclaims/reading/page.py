@@ -216,6 +216,23 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Words of a page that lead somewhere.
+
+    Attributes
+    ----------
+    start, end : int
+        Half-open code-point offsets into ``Page.text``.
+    address : str
+        As the document has it: anything may stand there.
+    """
+
+    start: int
+    end: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A document as its reader sees it.
 
@@ -249,6 +266,8 @@ class Page:
         email, address or identifier, each with its value as it stands there.
     threads : tuple of Thread
         The comments that stand on it (Word only), in the file's order.
+    links : tuple of Link
+        Where its links lead, in reading order, if it was read with them (HTML and Markdown only).
     """
 
     source: str
@@ -264,6 +283,7 @@ class Page:
     unread: Unread = Unread()
     contact_marks: tuple[tuple[str, str], ...] = ()
     threads: tuple[Thread, ...] = ()
+    links: tuple[Link, ...] = ()
 
     def source_span(self, start: int, end: int) -> tuple[int, int] | None:
         """Return where ``text[start:end]`` stands in the decoded source, or None if that is not known.
@@ -443,12 +463,16 @@ class PageBuilder:
         Filled by the reader.
     threads : list of Thread
         Filled by the reader.
+    keeps_links : bool
+        Whether to take in where links lead.
     """
 
     unread: Unread = field(default_factory=Unread)
     contact_marks: list[tuple[str, str]] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
+    keeps_links: bool = False
 
+    _links: list[Link] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     _blocks: list[Block] = field(default_factory=list)
     _segments: list[Segment] = field(default_factory=list)
@@ -497,6 +521,11 @@ class PageBuilder:
         self._texts.append(text)
         self._length = start + len(text)
         return text
+
+    def add_link(self, start: int, end: int, address: str) -> None:
+        """Take in where words of the last block lead; the offsets are half-open, into its text."""
+        block = self._blocks[-1].start
+        self._links.append(Link(block + start, block + end, address))
 
     def add_directive(self, comment: str, *, line: int | None = None) -> None:
         """Take a comment in, if it is meant for mdclaims; it waits for the text that it belongs to."""
@@ -558,6 +587,7 @@ class PageBuilder:
             unread=self.unread,
             contact_marks=tuple(self.contact_marks),
             threads=tuple(self.threads),
+            links=tuple(self._links),
         )
 
 

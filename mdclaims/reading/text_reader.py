@@ -18,8 +18,9 @@ from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from mdclaims.errors import ReadError
+from mdclaims.reading.front_matter import add_front_matter
 from mdclaims.reading.html_reader import read_html
-from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline
+from mdclaims.reading.inline import BlockPlace, InlineItem, add_inline, text_items
 from mdclaims.reading.page import LINE_BREAK, Fragment, Page, PageBuilder, directive_text, line_starts
 
 # --- plain text -----------------------------------------------------------------------------------------------
@@ -68,15 +69,25 @@ def read_text(text: str, builder: PageBuilder) -> str | None:
             fragments = [Fragment(line.text + "\n", line.start) for line in lines]
             if kind == "list_item":
                 fragments[0] = _without_bullet(lines[0])
-            added = builder.add(fragments, kind=kind, level=level)
+            added = _add_lines(builder, fragments, kind, level)
             while directives and directives[0].below is chunk[-1] is lines[-1]:
                 directives.popleft().wait(builder)
             builder.place_directives(before)
             if kind == "title":
-                title = added
+                title = added or None
     for directive in directives:
         directive.wait(builder)
     return title
+
+
+def _add_lines(builder: PageBuilder, fragments: Sequence[Fragment], kind: str, level: int | None) -> str:
+    """Add the block of some lines, and return its text; buttons of shortcodes are blocks of their own."""
+    if not any("[" in fragment.text for fragment in fragments):
+        return builder.add(fragments, kind=kind, level=level)
+    items = [item for fragment in fragments for item in text_items(fragment)]
+    if not any(item.kind == "text" and item.has_words for item in items):
+        kind, level = "paragraph", None
+    return add_inline(builder, items, BlockPlace(kind=kind, level=level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +219,14 @@ _BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # Deeper nesting than this is no document, and the parser recurses for each level.
 _MARKDOWN_DEPTH = 50
 _MARKERS = re.compile(r"^[ \t]*(?:(?:>|[-*+]|\d{1,9}[.)])[ \t]*)*", re.MULTILINE)
-_SKIPPED_TOKENS = frozenset({"front_matter", "fence", "code_block", "hr"})
+_SKIPPED_TOKENS = frozenset({"fence", "code_block", "hr"})
 
 
 def read_markdown(text: str, builder: PageBuilder, *, max_depth: int) -> str | None:
     """Add the blocks of Markdown to `builder` and return its title, the first heading of level 1.
 
-    Front matter, code blocks, comments and markup are not text. HTML blocks are read as HTML, without source
-    offsets.
+    Titles and descriptions of the front matter are metadata, and its title counts before a heading. The rest of it,
+    code blocks, comments and markup are not text. HTML blocks are read as HTML, without source offsets.
     """
     if _estimate_markdown_depth(text) > _MARKDOWN_DEPTH:
         raise ReadError(f"nests lists or quotes more than {_MARKDOWN_DEPTH} deep; flatten them")
@@ -228,7 +239,10 @@ def read_markdown(text: str, builder: PageBuilder, *, max_depth: int) -> str | N
     for token in parser.parse(text):
         if token.type in _SKIPPED_TOKENS:
             continue
-        if token.type == "html_block":
+        if token.type == "front_matter":
+            first, last = token.map or (0, 0)
+            title = add_front_matter(text, starts[first], starts[min(last, len(starts) - 1)], builder)
+        elif token.type == "html_block":
             markup = _COMMENT.sub(_kept_comment, token.content)
             if markup.strip():
                 read_html(markup, builder, max_depth=max_depth, line=token.map[0] + 1 if token.map else 1)
@@ -297,23 +311,22 @@ class _Aligner:
         """Return the inline items of a token of type ``inline``."""
         items: list[InlineItem] = []
         fragments: list[Fragment] = []
-        kind = "text"
+        kind, address = "text", None
 
-        def close(next_kind: str) -> None:
-            nonlocal fragments, kind
+        def close(next_kind: str, leads_to: str | None = None) -> None:
+            nonlocal fragments, kind, address
             if fragments:
-                items.append(InlineItem(kind, tuple(fragments)))
-            fragments, kind = [], next_kind
+                items.append(InlineItem(kind, tuple(fragments), address=address))
+            fragments, kind, address = [], next_kind, leads_to
 
         for child in token.children or []:
             if child.type == "link_open":
-                close("link")
+                close("link", str(child.attrGet("href") or "") or None)
             elif child.type == "link_close":
                 close("text")
                 self._skip_link_target()
             elif child.type == "image":
-                outer = kind
-                close(outer)
+                close(kind, address)
                 alt = self._find("".join(part.content for part in child.children or []))
                 if alt.text.strip():
                     items.append(InlineItem("alt", (alt,)))
@@ -325,7 +338,13 @@ class _Aligner:
             elif child.type == "html_inline":
                 self._find(child.content)
             elif child.content:
-                fragments.append(self._find(child.content, child.markup if child.type == "text_special" else None))
+                found = self._find(child.content, child.markup if child.type == "text_special" else None)
+                pieces = text_items(found) if kind == "text" and child.type == "text" else None
+                if pieces is None or all(piece.kind == "text" for piece in pieces):
+                    fragments += [found] if pieces is None else [part for piece in pieces for part in piece.fragments]
+                else:
+                    close("text")
+                    items += pieces
         close("text")
         return items
 

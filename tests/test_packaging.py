@@ -1,0 +1,48 @@
+"""The files that start the editor's desk with a double click."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "packaging"
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(os.name != "posix", reason="a shell runs it")
+def test_a_double_click_on_a_mac_starts_the_desk(tmp_path):
+    program = tmp_path / "mdclaims"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mdclaims "$@"\n')
+    program.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(FOLDER.parent), "BROWSER": "true",
+    }  # fmt: skip
+    command = [FOLDER / "mdclaims.command", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    try:
+        base = re.search(r"http://\S+", process.stderr.readline())[0]
+        assert "Check a draft" in httpx.get(base, follow_redirects=True).text
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(os.name != "posix", reason="a shell runs it")
+def test_without_mdclaims_it_says_what_to_install(tmp_path):
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = [FOLDER / "mdclaims.command"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert result.returncode == 2
+    assert "mdclaims[web,word,pdf]" in result.stdout
+
+
+def test_the_file_for_windows_runs_the_same_command():
+    data = (FOLDER / "mdclaims.cmd").read_bytes()
+    assert b"mdclaims serve --open %*" in data
+    assert data.count(b"\n") == data.count(b"\r\n")
