@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from dataclasses import replace
 
 import pytest
 
@@ -41,7 +40,7 @@ def test_the_last_word_counts_and_the_models_labels_take_it_back(corrections):
     keep(corrections, "safety_claim")
     keep(corrections)
     assert list(corrections.labels().values()) == [()]
-    keep(corrections, "stigma_framing", entry=replace(ENTRY, heading="Elsewhere"))
+    keep(corrections, "stigma_framing", entry=ENTRY._replace(heading="Elsewhere"))
     assert list(corrections.labels().values()) == [("stigma_framing",)]
     keep(corrections, "efficacy_claim")
     assert corrections.count() == 0

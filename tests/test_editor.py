@@ -426,6 +426,26 @@ def test_the_two_ways_out(served, browser, tmp_path):
 
 
 @needs_browser
+def test_a_word_file_gets_its_comments_while_the_draft_is_what_stands_in_it(served, browser):
+    docx = pytest.importorskip("docx")
+    desk = Desk(browser, served[0])
+    desk.drop("knee.docx", word_file())
+    desk.settle()
+    with desk.page.expect_download() as waited:
+        desk.page.get_by_role("button", name="Download with comments").click()
+    assert waited.value.suggested_filename == "draft.reviewed.docx"
+    comments = [comment.text for comment in docx.Document(str(waited.value.path())).comments]
+    assert comments
+    desk.page.locator("#box").click()
+    desk.page.keyboard.type("New. ")
+    desk.settle()
+    with desk.page.expect_download() as waited:
+        desk.page.get_by_role("button", name="Download with comments").click()
+    assert waited.value.suggested_filename == "draft.reviewed.html"
+    assert desk.wrong == []
+
+
+@needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1440])
 def test_the_page_is_accessible_and_fits(served, browser, width, scheme):

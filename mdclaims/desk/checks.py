@@ -23,7 +23,7 @@ from mdclaims.findings.screening import Screener
 from mdclaims.findings.suppressions import Note, Outcome, suppress
 from mdclaims.labels import LABELS
 from mdclaims.model.persistence import load_model
-from mdclaims.reading import Page
+from mdclaims.reading import Limits, Page
 from mdclaims.reports.html_report import render_html
 from mdclaims.reports.json_report import render_json
 from mdclaims.reports.report import (
@@ -164,6 +164,13 @@ class Checks:
         """Return what ``check --format html`` would say of a page."""
         screener = self.screener(wishes, explain=True)
         return render_html(self.report(screener, [self.check(page, screener)]))
+
+    def word(self, page: Page, data: bytes, wishes: Wishes, limits: Limits) -> bytes:
+        """Return what ``check --format docx`` would write for the Word file that a page was read from."""
+        from mdclaims.reports.word_report import render_word  # needs the extra `word`
+
+        screener = self.screener(wishes)
+        return render_word(self.report(screener, [self.check(page, screener)]), data, limits=limits)
 
     def marks(self, draft: DraftPage, wishes: Wishes, corrected: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """Return what the box shows of a draft.

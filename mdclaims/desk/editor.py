@@ -59,6 +59,7 @@ def editor_part(checks: Checks, worker: Worker, corrections: Corrections, bodies
         Route("/editor/check", answering(editor.check), methods=["POST"]),
         Route("/editor/read", answering(editor.read), methods=["POST"]),
         Route("/editor/report", answering(editor.report), methods=["POST"]),
+        Route("/editor/word", answering(editor.word), methods=["POST"]),
         Route("/editor/corrections", answering(editor.correct), methods=["POST"]),
         Route("/editor/corrections.jsonl", answering(editor.corrected)),
     ]
@@ -116,11 +117,7 @@ class _Editor:
         return JSONResponse({"name": document.name, "format": document.format, "blocks": blocks})
 
     async def report(self, request: Request) -> Response:
-        """The draft with its findings, as a file to keep: what "Download with comments" gives.
-
-        A Word file could be given back as such here (`document.format` of what `read` took), once there is a report
-        that writes comments into it.
-        """
+        """The draft with its findings, as a file to keep: what "Download with comments" gives."""
         async with self._bodies.of(request) as data:
             asked = json_object(data, _DRAFT)
             text = await self._in_turn(self._html, asked)
@@ -128,6 +125,19 @@ class _Editor:
             text,
             media_type="text/html; charset=utf-8",
             headers={"content-disposition": 'attachment; filename="draft.reviewed.html"'},
+        )
+
+    async def word(self, request: Request) -> Response:
+        """A Word file with comments: what "Download with comments" gives while the draft is what was dropped."""
+        async with self._bodies.of(request) as data:
+            document, asked = uploaded(request, data)
+            if document.format != "docx":
+                raise UsageError(f"{document.name!r} is no Word file (.docx)")
+            reviewed = await run_in_threadpool(self._worker.word, document, parse_wishes(asked))
+        return Response(
+            reviewed,
+            media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            headers={"content-disposition": 'attachment; filename="draft.reviewed.docx"'},
         )
 
     def _html(self, asked: dict[str, Any]) -> str:

@@ -73,6 +73,11 @@ class Worker:
         found: bytes = self._ask("json", document, wishes)
         return found
 
+    def word(self, document: Document, wishes: Wishes) -> bytes:
+        """Return what ``check --format docx`` writes for a Word file."""
+        found: bytes = self._ask("word", document, wishes)
+        return found
+
     def _ask(self, *question: object) -> Any:
         """Ask a question.
 
@@ -181,6 +186,9 @@ class _Asked:
         self.answers: dict[str, Callable[..., object]] = {
             "draft": lambda document: draft_data(draft_of(self._read(document, links=True))),
             "json": lambda document, wishes: self._check().json(self._read(document), wishes).encode(),
+            "word": lambda document, wishes: self._check().word(
+                self._read(document), document.data, wishes, self._options.limits
+            ),
         }
 
     def _check(self) -> Checks:

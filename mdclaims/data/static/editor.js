@@ -197,6 +197,7 @@ function replace(blocks, sample = false) {
   close();
   show(box, blocks);
   state.sample = sample;
+  state.file = null;
   at("sample").hidden = !sample;
   getSelection().removeAllRanges();
   changed();
@@ -230,8 +231,9 @@ async function takeFile(file) {
   form.append("file", file);
   at("headline").textContent = `Reading ${file.name} …`;
   const blocks = await take(form);
-  if (blocks) replace(blocks);
-  else changed();
+  if (!blocks) return changed();
+  replace(blocks);
+  if (/\.docx$/i.test(file.name)) state.file = { file, text: JSON.stringify(blocksOf(read(box))) };
 }
 
 async function takeClipboard(data) {
@@ -267,9 +269,21 @@ async function copy() {
   said(at("copy"), "Copied");
 }
 
+/** The Word file itself gets the comments, as long as the draft is what stands in it. */
+function reviewed() {
+  const view = read(box);
+  if (!state.file || JSON.stringify(blocksOf(view)) !== state.file.text) return ask("/editor/report", asked(view));
+  const { mode, jurisdictions } = asked(view);
+  const form = new FormData();
+  form.append("file", state.file.file);
+  form.append("mode", mode);
+  for (const name of jurisdictions) form.append("jurisdictions", name);
+  return ask("/editor/word", form);
+}
+
 async function download() {
   try {
-    const answer = await ask("/editor/report", asked(read(box)));
+    const answer = await reviewed();
     const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition"))[1];
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await answer.blob()), download: name });
     link.click();
