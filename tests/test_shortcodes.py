@@ -22,7 +22,7 @@ def split(text):
         ('[vc_btn title="Call us" color="x"]', [(True, "Call us")]),
         ('[button link="/a"]Book now[/button] today', [(True, "Book now"), (False, " today")]),
         ('[hero button_text="Start" title="no button"]', [(True, "Start")]),
-        ("[row]We care.[/row]", [(False, "We care.")]),
+        ("[vc_row]We care.[/vc_row]", [(False, "We care.")]),
         ('[vc_row el_class="a"][vc_column width="1/2"]We care.[/vc_column][/vc_row]', [(False, "We care.")]),
         ("[button text=“Book now”]", [(True, "Book now")]),
         ("[BUTTON text=Book]", [(True, "Book")]),
@@ -34,7 +34,7 @@ def test_what_stands_in_shortcodes(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "We care.", "See [1].", "[sic]", "[see page 2]", "[a] and [b]", "[a=b]", "[" * 50]
+    "text", ["", "We care.", "See [1].", "[sic]", "[see page 2]", "[a] and [b]", "[a=b]", "[b]so[/b]", "[" * 50]
 )
 def test_brackets_of_a_writer_are_left_alone(text):
     assert split_shortcodes(text) is None

@@ -43,7 +43,8 @@ def split_shortcodes(text: str) -> list[Piece] | None:
     tags = list(_TAG.finditer(text))
     closed = {tag[2].lower() for tag in tags if tag[1]}
     tags = [tag for tag in tags if tag[3] or tag[2].lower() in closed]
-    if not tags:
+    # "[b]so[/b]" alone is how people write in forums: a CMS has attributes, or longer names.
+    if not any(tag[3] or re.search("[-_]", tag[2]) or _BUTTON.search(tag[2]) for tag in tags):
         return None
     pieces: list[Piece] = []
     at = 0
