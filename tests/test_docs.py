@@ -22,7 +22,7 @@ day or two. We are open Monday to Friday. Call us on 01632 960 184 to book.
 """
 
 
-DOCS = ("docs/config.md", "docs/suppressions.md", "docs/capture.md", "docs/scale.md")
+DOCS = ("docs/ci.md", "docs/config.md", "docs/suppressions.md", "docs/capture.md", "docs/scale.md")
 # Prose in which the program's name is followed by a word.
 COMMAND_LIKE = {"mdclaims reads", "mdclaims needs", "mdclaims maintainers", "mdclaims corpus"}
 

@@ -125,7 +125,10 @@ class _Rounds:
         self._results = {file: self._results[file] for file in files}
         report = self._run.report(checker, self._results.items(), seen.unreadable, folders_of(self._paths))
         self._last = seen
-        self._show(report, None if last is None else {str(file) for file in new})
+        names = {str(file) for file in new}
+        if last is not None:
+            names |= {entry.source for entry in seen.unreadable if entry not in last.unreadable}
+        self._show(report, None if last is None else names)
         for file in sorted(set(before) - set(files)):
             talk(f"mdclaims: {file} is gone, or left out now")
 

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +92,8 @@ def examine_files(
             if expected >= 2 * start_seconds:
                 most = int(expected / start_seconds) if start_seconds else workers
                 count = min(workers, most, len(files) - n)
-                yield from _in_order(_in_processes(files[n:], checker, _Begin(options, settings), count))
+                with closing(_in_processes(files[n:], checker, _Begin(options, settings), count)) as pairs:
+                    yield from _in_order(pairs)
                 return
         began = time.perf_counter()
         result = _examine(checker, file)
@@ -130,15 +131,17 @@ def _in_order(pairs: Iterator[tuple[int, Outcome | BaseException]]) -> Iterator[
 
 def _in_processes(
     files: Sequence[Path], checker: Checker, begin: _Begin, count: int
-) -> Iterator[tuple[int, Outcome | BaseException]]:
+) -> Generator[tuple[int, Outcome | BaseException], None, None]:
     """Yield the number of each file and what came of it, in any order."""
     waiting = deque(enumerate(files))
     alone: deque[_Item] = deque()
     failed = 0
+    died = False
     while waiting or alone:
         with _pool(begin, 1 if alone else count) as pool:
             loaded = _submit(pool, _load)
-            while not alone and waiting and not loaded.done():
+            # Where one file has ended a process another may: from then on this one examines none.
+            while not died and waiting and not loaded.done():
                 number, file = waiting.popleft()
                 yield number, _examine(checker, file)
             try:
@@ -155,6 +158,7 @@ def _in_processes(
             else:
                 # Twice as many, so that no process waits for this one.
                 alone.extend((yield from _feed(pool, waiting, window=2 * count)))
+                died = died or bool(alone)
 
 
 def _feed(
@@ -200,14 +204,14 @@ def _pool(begin: _Begin, count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[], None]) -> Future[None]:
-    """Submit the first task, which starts the processes: deaf to Ctrl-C, which is for this one."""
-    if threading.current_thread() is not threading.main_thread():
+    """Submit the first task, which starts the processes: deaf to Ctrl-C, which is for this one, and waits a moment."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows; there `_start` sees to it, a little later
         return pool.submit(function)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool.submit(function)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # --- in the process -----------------------------------------------------------------------------------------------
