@@ -143,7 +143,7 @@ def test_an_internal_error_beats_every_other_code(drafts, capsys, monkeypatch, a
     def fail(*_, **__):
         raise RuntimeError("the roof is on fire")
 
-    monkeypatch.setattr(cli.check, "_write", fail)
+    monkeypatch.setattr(cli.check.Shown, "write", fail)
     assert run(["check", *arguments]) == 4
     message = one_line(capsys.readouterr().err)
     assert "internal error (RuntimeError: the roof is on fire)" in message
@@ -154,7 +154,7 @@ def test_debug_shows_the_traceback(drafts, capsys, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("the roof is on fire")
 
-    monkeypatch.setattr(cli.check, "_write", fail)
+    monkeypatch.setattr(cli.check.Shown, "write", fail)
     assert run(["check", "claim.txt", "--debug"]) == 4
     err = capsys.readouterr().err
     assert "Traceback (most recent call last)" in err

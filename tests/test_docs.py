@@ -22,7 +22,15 @@ day or two. We are open Monday to Friday. Call us on 01632 960 184 to book.
 """
 
 
-DOCS = ("docs/config.md", "docs/suppressions.md", "docs/word.md", "docs/capture.md", "docs/scale.md", "docs/browser.md")
+DOCS = (
+    "docs/browser.md",
+    "docs/capture.md",
+    "docs/ci.md",
+    "docs/config.md",
+    "docs/scale.md",
+    "docs/suppressions.md",
+    "docs/word.md",
+)
 # Prose in which the program's name is followed by a word.
 COMMAND_LIKE = {"mdclaims reads", "mdclaims needs", "mdclaims maintainers", "mdclaims corpus"}
 

@@ -32,6 +32,7 @@ import psutil
 from mdclaims.cases.batch import Task
 from mdclaims.cases.store import Part
 from mdclaims.errors import MdclaimsError
+from mdclaims.findings.parallel import end_with_parent
 
 Key = tuple[int, int]
 """The place of an item in its task; see `Part`."""
@@ -346,7 +347,7 @@ class _Teller:
 def _serve(pipe: Connection, begin: Begin) -> None:
     """Do tasks until the pool ends: the main function of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pool, which ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     from threadpoolctl import threadpool_limits
 
     try:
@@ -364,11 +365,3 @@ def _serve(pipe: Connection, begin: Begin) -> None:
         pipe.send(("error", error))
     except (EOFError, BrokenPipeError):
         pass  # the pool has ended
-
-
-def _end_with_parent() -> None:
-    """End this process when the pool's does, even by kill -9."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

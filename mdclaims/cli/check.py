@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,8 @@ from mdclaims.cli.options import (
     ModelOption,
     ReportFormat,
     TrustOption,
+    WorkersOption,
+    cores,
     today,
     with_options,
 )
@@ -31,9 +34,10 @@ from mdclaims.errors import ExitCode, ReadError, UsageError
 
 if TYPE_CHECKING:
     from mdclaims.config import ConfigFinder, Settings
-    from mdclaims.findings.checking import Checker
+    from mdclaims.findings.checking import Checker, CheckOptions
     from mdclaims.findings.findings import PageResult
-    from mdclaims.findings.suppressions import Note
+    from mdclaims.findings.screening import Screener
+    from mdclaims.findings.suppressions import Outcome
     from mdclaims.reports.report import InputError, Report
 
 
@@ -45,6 +49,7 @@ _SUFFIX = {
     ReportFormat.csv: ".csv",
     ReportFormat.junit: ".xml",
     ReportFormat.docx: ".reviewed.docx",
+    ReportFormat.github: ".txt",
 }
 
 
@@ -114,6 +119,10 @@ def check_command(
         Path | None,
         typer.Option("--against", metavar="OLDFILE", help="Report only what is new or reworded against this file."),
     ] = None,
+    workers: WorkersOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again what is saved, until Ctrl-C; with the extra watch.")
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Read drafts and pages, and report their labelled sentences.
@@ -121,15 +130,18 @@ def check_command(
     Exit codes: 0 nothing that counts for --fail-on, 1 findings that do, 2 wrong usage or refused model, 3 an input
     could not be read, 4 internal error.
     """
+    from mdclaims.findings.checking import CheckOptions
+
     explain = explain or format is ReportFormat.html
-    configs = _configs(
-        config,
-        lambda settings: replace(with_options(settings, mode, label, jurisdiction), explain=explain),
-        mode=Mode.edit if format is ReportFormat.docx else Mode.balanced,
-    )
+    adjust = partial(with_options, mode=mode, labels=label, jurisdictions=jurisdiction, explain=explain)
+    default = Mode.edit if format is ReportFormat.docx else Mode.balanced
+    options = CheckOptions(model, trust_model, config, adjust, today(), default.value, changed_since, against)
+    run = Run(options, as_format=as_format, skip_hidden=skip_hidden, workers=workers or cores(), debug=debug)
+    shown = Shown(format, output, everything=everything)
+    configs = options.configs()
     if not paths:
         raise UsageError("no input; pass files, folders, or - for standard input")
-    inputs, unreadable = _expand(paths, configs)
+    inputs, unreadable = expand(paths, configs)
     if as_format is not None and None not in inputs:
         raise UsageError("--as is for standard input; pass - to read it, files go by their suffix")
     if trust_model and model is None:
@@ -140,33 +152,22 @@ def check_command(
         raise UsageError("--changed-since is for files; standard input has no revisions")
     if format is ReportFormat.docx:
         _refuse_unless_word(inputs, output)
-    checker = _checker(model, trust_model, inputs, configs)
-    before = _Before(checker, changed_since, against)
-    report = _check(
-        checker,
-        before.changed(inputs),
-        unreadable,
-        folders=_folders(paths) if before.whole else [],
-        before=before,
-        as_format=as_format or InputFormat.text,
-        skip_hidden=skip_hidden,
-        debug=debug,
-    )
-    report = replace(report, notes=(*report.notes, *before.gone(paths)))
-    if format is ReportFormat.docx:
-        report = _write_word(report, checker, str(output), everything=everything)
-    else:
-        _write(report, format, output, everything=everything)
-    _tell(report)
+    if watch:
+        from mdclaims.cli.watch import watch as watch_inputs
+
+        watch_inputs(run, paths, shown)
+    settings = settings_of(inputs, configs)
+    checker = options.checker(load_screener(options, settings, inputs, configs), settings, configs)
+    changed = checker.earlier.changed(inputs)
+    if len(changed) < len(inputs):
+        what = "input is" if len(inputs) - len(changed) == 1 else "inputs are"
+        talk(f"mdclaims: {len(inputs) - len(changed)} {what} unchanged since {changed_since} and not shown")
+    folders = folders_of(paths) if checker.earlier.is_none else []
+    report = run.report(checker, run.examine(checker, changed, settings), unreadable, folders)
+    report = replace(report, notes=(*report.notes, *checker.earlier.gone(folders_of(paths))))
+    report, _ = shown.write(report)
+    tell(report)
     raise typer.Exit(_check_exit(report, fail_on=fail_on, exit_zero=exit_zero))
-
-
-def _configs(
-    config: Path | None, adjust: Callable[[Settings], Settings], *, mode: Mode = Mode.balanced
-) -> ConfigFinder:
-    from mdclaims.config import ConfigFinder
-
-    return ConfigFinder(config, adjust=adjust, mode=mode.value)
 
 
 def _refuse_unless_word(inputs: list[Path | None], output: str | None) -> None:
@@ -184,11 +185,9 @@ def _refuse_unless_word(inputs: list[Path | None], output: str | None) -> None:
         raise UsageError("--format docx writes a Word file; say where with -o FILE.docx")
 
 
-def _checker(model: Path | None, trust_model: bool, inputs: list[Path | None], configs: ConfigFinder) -> Checker:
-    """Return the checker of all inputs; their configs must agree in what one report states once."""
-    from mdclaims.config import differing_key, naming
-    from mdclaims.findings.checking import Checker
-    from mdclaims.findings.screening import load
+def settings_of(inputs: Sequence[Path | None], configs: ConfigFinder) -> Settings:
+    """Return the settings of the first input; those of all must agree in what one report states once."""
+    from mdclaims.config import differing_key
 
     first = configs.config_of(inputs[0] if inputs else None)
     for path in inputs:
@@ -200,88 +199,94 @@ def _checker(model: Path | None, trust_model: bool, inputs: list[Path | None], c
                 f"{inputs[0] or 'standard input'} ({one}) and {path or 'standard input'} ({other}) differ in {key}, "
                 f"which one report can state only once; check them apart, set it by an option, or pass --config"
             )
-    with naming(first.path):
-        screener = load(model, trust_model=trust_model, settings=first.settings)
-    return Checker(screener, first.settings, configs, today=today())
+    return first.settings
 
 
-class _Before:
-    """The versions that the inputs are compared with: of a git revision, of one file, or none.
+def load_screener(
+    options: CheckOptions, settings: Settings, inputs: Sequence[Path | None], configs: ConfigFinder
+) -> Screener:
+    """Return a screener with the settings of the first input; errors name its config."""
+    from mdclaims.config import naming
 
-    Parameters
-    ----------
-    checker : Checker
-    revision : str or None
-    against : Path or None
-    """
+    with naming(configs.config_of(inputs[0] if inputs else None).path):
+        return options.load(settings)
 
-    def __init__(self, checker: Checker, revision: str | None, against: Path | None) -> None:
-        from mdclaims.reading.revisions import Revisions
 
-        self._checker = checker
-        self._revisions = Revisions(revision) if revision is not None else None
-        self._against = against
+@dataclass(frozen=True)
+class Run:
+    """What a check was asked for, beside its inputs; each round of a watch does it anew."""
 
-    @property
-    def whole(self) -> bool:
-        """True if every sentence is reported, whether it changed or not."""
-        return self._revisions is None and self._against is None
+    options: CheckOptions
+    as_format: InputFormat | None = None
+    skip_hidden: bool = False
+    workers: int = 1
+    debug: bool = False
 
-    def changed(self, inputs: list[Path | None]) -> list[Path | None]:
-        """Return the inputs without those that are the same as at the revision."""
-        if self._revisions is None:
-            return inputs
-        kept = [path for path in inputs if path and not self._revisions.of(path.parent).is_unchanged(path)]
-        if len(kept) < len(inputs):
-            what = "input is" if len(inputs) - len(kept) == 1 else "inputs are"
-            talk(f"mdclaims: {len(inputs) - len(kept)} {what} unchanged since {self._revisions.name} and not shown")
-        return list(kept)
+    def examine(
+        self, checker: Checker, inputs: Iterable[Path | None], settings: Settings
+    ) -> Iterator[tuple[Path | None, Outcome | ReadError]]:
+        """Yield each input and what came of it."""
+        from mdclaims.findings.parallel import examine_files
 
-    def compare(self, result: PageResult, path: Path | None) -> PageResult:
-        """Return the result with what changed alone."""
-        from mdclaims.findings.changes import only_changes
-        from mdclaims.reading import format_of, read_bytes
+        inputs = list(inputs)
+        files = [path for path in inputs if path is not None]
+        examined = examine_files(files, checker, self.options, settings=settings, workers=self.workers)
+        for path in inputs:
+            yield path, self._examine_stdin(checker) if path is None else next(examined)
 
-        screener = self._checker.screener_for(path)
-        if self._against is not None:
-            try:
-                old = screener.screen_file(self._against)
-            except ReadError as error:
-                raise ReadError(f"cannot be compared: {self._against} {error}") from error
-            return only_changes(result, old, since=str(self._against))
-        if self._revisions is None or path is None:
-            return result
-        found = self._revisions.of(path.parent).read(path)
-        name, data = found or (path, b"")
-        kind = format_of(name)
-        if kind is None or not data.strip():
-            return only_changes(result, None, since=self._revisions.name)
+    def _examine_stdin(self, checker: Checker) -> Outcome | ReadError:
+        from mdclaims.reading import read_bytes, read_stream
+
+        limits = checker.screener_for(None).settings.limits
+        kind = (self.as_format or InputFormat.text).value
         try:
-            page = read_bytes(data, source=str(name), format=kind, limits=screener.settings.limits)
+            data = read_stream(sys.stdin.buffer, format=kind, limits=limits)
+            page = read_bytes(data, source="standard input", format=kind, limits=limits)
+            return checker.examine_page(page, None)
         except ReadError as error:
-            raise ReadError(f"cannot be compared: at {self._revisions.name} it {error}") from error
-        return only_changes(result, screener.screen_page(page), since=self._revisions.name)
+            return error
 
-    def gone(self, paths: list[str]) -> list[Note]:
-        """Return a note for each document in the folders given that was there at the revision and is not any more."""
-        from mdclaims.config import absolute
-        from mdclaims.findings.suppressions import Note
-        from mdclaims.reading import format_of
+    def report(
+        self,
+        checker: Checker,
+        examined: Iterable[tuple[Path | None, Outcome | ReadError]],
+        unreadable: Sequence[InputError],
+        folders: Sequence[Path],
+    ) -> Report:
+        """Return the report of all inputs."""
+        from mdclaims.reading.page import replace_unencodable
+        from mdclaims.reports.report import InputError, Report
 
-        notes: dict[Path, Note] = {}
-        for folder in _folders(paths) if self._revisions is not None else []:
-            revision = self._revisions.of(folder) if self._revisions else None
-            for file in revision.deleted if revision else ():
-                if format_of(file) and file.is_relative_to(absolute(folder).resolve()):
-                    shown = folder / file.relative_to(absolute(folder).resolve())
-                    notes[file] = Note(str(shown), "gone", f"is gone since {revision.name if revision else ''}")
-        return list(notes.values())
+        pages: list[PageResult] = []
+        errors = list(unreadable)
+        inputs: list[Path | None] = []
+        for path, outcome in examined:
+            inputs.append(path)
+            if isinstance(outcome, ReadError):
+                if self.debug:
+                    traceback.print_exception(outcome)
+                errors.append(InputError(replace_unencodable(str(path or "standard input")), str(outcome)))
+            else:
+                result = checker.take(outcome, path)
+                pages.append(_without_hidden(result) if self.skip_hidden else result)
+        screener = checker.screener_for(inputs[0] if inputs else None)
+        return Report(
+            tool_version=version_of_package(),
+            model_name=screener.model.name,
+            model_version=screener.model.version,
+            model_sha256=screener.model.sha256,
+            settings=screener.settings,
+            thresholds=screener.thresholds,
+            pages=tuple(pages),
+            errors=tuple(errors),
+            today=self.options.today,
+            skip_hidden=self.skip_hidden,
+            notes=checker.notes(folders),
+            configs=checker.configs_of(inputs),
+        )
 
 
-# More would hide the report; the JSON has them all.
-
-
-def _tell(report: Report) -> None:
+def tell(report: Report) -> None:
     """Write the report's notes to standard error."""
     for note in report.notes[:MOST_TOLD]:
         talk(f"mdclaims: {note.source}: {note.note}")
@@ -289,7 +294,7 @@ def _tell(report: Report) -> None:
         talk(f"mdclaims: {len(report.notes) - MOST_TOLD} more notes are in the JSON report")
 
 
-def _expand(paths: list[str], configs: ConfigFinder) -> tuple[list[Path | None], list[InputError]]:
+def expand(paths: list[str], configs: ConfigFinder) -> tuple[list[Path | None], list[InputError]]:
     """Return the files to read, None for standard input, and what is no input at all."""
     from mdclaims.reading import format_of
     from mdclaims.reading.page import replace_unencodable
@@ -333,7 +338,8 @@ def _expand(paths: list[str], configs: ConfigFinder) -> tuple[list[Path | None],
     return list(dict.fromkeys(inputs)), errors
 
 
-def _folders(paths: list[str]) -> list[Path]:
+def folders_of(paths: list[str]) -> list[Path]:
+    """Return those of the paths that are folders."""
     return [Path(name) for name in paths if _exists(Path(name)) and Path(name).is_dir()]
 
 
@@ -345,58 +351,6 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _check(
-    checker: Checker,
-    inputs: list[Path | None],
-    unreadable: list[InputError],
-    *,
-    folders: list[Path],
-    before: _Before,
-    as_format: InputFormat,
-    skip_hidden: bool,
-    debug: bool,
-) -> Report:
-    from mdclaims.reading.page import replace_unencodable
-    from mdclaims.reports.report import InputError, Report
-
-    pages: list[PageResult] = []
-    errors = list(unreadable)
-    for path in inputs:
-        try:
-            result = before.compare(_check_one(checker, path, as_format), path)
-        except ReadError as error:
-            if debug:
-                traceback.print_exc()
-            errors.append(InputError(replace_unencodable(str(path or "standard input")), str(error)))
-            continue
-        pages.append(_without_hidden(result) if skip_hidden else result)
-    screener = checker.screener_for(inputs[0] if inputs else None)
-    return Report(
-        tool_version=version_of_package(),
-        model_name=screener.model.name,
-        model_version=screener.model.version,
-        model_sha256=screener.model.sha256,
-        settings=screener.settings,
-        thresholds=screener.thresholds,
-        pages=tuple(pages),
-        errors=tuple(errors),
-        today=today(),
-        skip_hidden=skip_hidden,
-        notes=checker.notes(folders),
-        configs=checker.configs_of(inputs),
-    )
-
-
-def _check_one(checker: Checker, path: Path | None, as_format: InputFormat) -> PageResult:
-    if path is not None:
-        return checker.check_file(path)
-    from mdclaims.reading import read_bytes, read_stream
-
-    limits = checker.screener_for(None).settings.limits
-    data = read_stream(sys.stdin.buffer, format=as_format.value, limits=limits)
-    return checker.check_page(read_bytes(data, source="standard input", format=as_format.value, limits=limits), None)
-
-
 def _without_hidden(result: PageResult) -> PageResult:
     """Keep every sentence, but labels and findings only in text that is shown."""
     sentences = tuple(entry._replace(labels=()) if entry.sentence.block.hidden else entry for entry in result.sentences)
@@ -404,53 +358,65 @@ def _without_hidden(result: PageResult) -> PageResult:
     return replace(result, sentences=sentences, findings=findings)
 
 
-def _write(report: Report, format: ReportFormat, output: str | None, *, everything: bool) -> None:
-    if output is None:
-        width, colour = terminal()
-        write(_render(report, format, width=width, colour=colour, everything=everything))
-        return
-    for error in report.errors:
-        talk(f"mdclaims: not read: {error.source}: {error.error}")
-    for target, part in _targets(report, format, output):
-        save(target, _render(part, format, everything=everything))
+@dataclass(frozen=True)
+class Shown:
+    """How and where a report is shown."""
 
+    format: ReportFormat
+    output: str | None
+    everything: bool = False
 
-def _write_word(report: Report, checker: Checker, output: str, *, everything: bool) -> Report:
-    """Write every Word file with its comments; return the report with what could not be written among its errors."""
-    from mdclaims.reports.report import InputError, settings_line
-    from mdclaims.reports.word_report import render_word
+    def write(self, report: Report) -> tuple[Report, list[Path]]:
+        """Write a report; return it with what could not be written among its errors, and the files that were."""
+        if self.output is None:
+            width, colour = terminal()
+            write(_render(report, self.format, width=width, colour=colour, everything=self.everything))
+            return report, []
+        targets = self._targets(report, self.output)
+        if self.format is ReportFormat.docx:
+            report = self._write_word(report, targets)
+        for error in report.errors:
+            talk(f"mdclaims: not read: {error.source}: {error.error}")
+        if self.format is not ReportFormat.docx:
+            for target, part in targets:
+                save(target, _render(part, self.format, everything=self.everything))
+        return report, [target for target, _ in targets]
 
-    talk(f"mdclaims: {settings_line(report.settings)}")
-    targets = _targets(report, ReportFormat.docx, output)
-    if len(report.pages) > 1 and len(targets) == 1:
-        raise UsageError(f"{output} can hold one Word file, not {len(report.pages)}; pass a folder to --output")
-    errors = list(report.errors)
-    for target, part in targets if report.pages else []:
-        source = Path(part.pages[0].page.source)
-        try:
-            limits = checker.screener_for(source).settings.limits
-            save(target, render_word(part, source.read_bytes(), limits=limits, everything=everything))
-        except OSError as error:
-            errors.append(InputError(str(source), f"cannot be read again ({error.strerror or error}); check the path"))
-        except ReadError as error:
-            errors.append(InputError(str(source), str(error)))
-    for entry in errors:
-        talk(f"mdclaims: not read: {entry.source}: {entry.error}")
-    return replace(report, errors=tuple(errors))
+    def _targets(self, report: Report, output: str) -> list[tuple[Path, Report]]:
+        """Return what to write where: one report of all pages, or in a folder one for each."""
+        path = Path(output)
+        several = len(report.pages) > 1 and not path.suffix
+        if path.is_dir() or several or output.endswith(("/", os.sep)):
+            targets = [(path / f"{name}{_SUFFIX[self.format]}", part) for name, part in _one_by_one(report)]
+        else:
+            targets = [(path, report)]
+        for target, _ in targets:
+            if any(_same_file(target, Path(page.page.source)) for page in report.pages):
+                raise UsageError(f"{target} is an input; choose another --output")
+        return targets
 
+    def _write_word(self, report: Report, targets: list[tuple[Path, Report]]) -> Report:
+        """Write every Word file with its comments; return the report with what could not be written."""
+        from mdclaims.reports.report import InputError, settings_line
+        from mdclaims.reports.word_report import render_word
 
-def _targets(report: Report, format: ReportFormat, output: str) -> list[tuple[Path, Report]]:
-    """Return what to write where: one report of all pages, or in a folder one for each."""
-    path = Path(output)
-    several = len(report.pages) > 1 and not path.suffix
-    if path.is_dir() or several or output.endswith(("/", os.sep)):
-        targets = [(path / f"{name}{_SUFFIX[format]}", part) for name, part in _one_by_one(report)]
-    else:
-        targets = [(path, report)]
-    for target, _ in targets:
-        if any(_same_file(target, Path(page.page.source)) for page in report.pages):
-            raise UsageError(f"{target} is an input; choose another --output")
-    return targets
+        talk(f"mdclaims: {settings_line(report.settings)}")
+        if len(report.pages) > 1 and len(targets) == 1:
+            raise UsageError(
+                f"{self.output} can hold one Word file, not {len(report.pages)}; pass a folder to --output"
+            )
+        errors = list(report.errors)
+        for target, part in targets if report.pages else []:
+            source = Path(part.pages[0].page.source)
+            try:
+                data = source.read_bytes()
+                save(target, render_word(part, data, limits=part.settings.limits, everything=self.everything))
+            except OSError as error:
+                problem = f"cannot be read again ({error.strerror or error}); check the path"
+                errors.append(InputError(str(source), problem))
+            except ReadError as error:
+                errors.append(InputError(str(source), str(error)))
+        return replace(report, errors=tuple(errors))
 
 
 def _one_by_one(report: Report) -> Iterator[tuple[str, Report]]:
@@ -494,6 +460,10 @@ def _render(
         from mdclaims.reports.junit import render_junit
 
         return render_junit(report)
+    if format is ReportFormat.github:
+        from mdclaims.reports.workflow_commands import render_workflow_commands
+
+        return render_workflow_commands(report, base=Path.cwd())
     from mdclaims.reports.terminal import render_terminal
 
     return render_terminal(report, width=width, colour=colour, everything=everything)
@@ -539,24 +509,20 @@ def baseline_command(
 
     Entries that the file holds already are kept.
     """
+    from mdclaims.findings.checking import CheckOptions
     from mdclaims.findings.cleared import CLEARED_NAME, baseline
 
     target = output or Path(CLEARED_NAME)
-    configs = _configs(config, lambda settings: with_options(settings, mode, label, jurisdiction))
-    inputs, unreadable = _expand(paths or ["."], configs)
+    adjust = partial(with_options, mode=mode, labels=label, jurisdictions=jurisdiction)
+    options = CheckOptions(model, trust_model, config, adjust, today())
+    configs = options.configs()
+    inputs, unreadable = expand(paths or ["."], configs)
     if None in inputs:
         raise UsageError("baseline is for files; standard input has no name to find it by")
-    checker = _checker(model, trust_model, inputs, configs)
-    report = _check(
-        checker,
-        inputs,
-        unreadable,
-        folders=[],
-        before=_Before(checker, None, None),
-        as_format=InputFormat.text,
-        skip_hidden=False,
-        debug=debug,
-    )
+    settings = settings_of(inputs, configs)
+    checker = options.checker(load_screener(options, settings, inputs, configs), settings, configs)
+    run = Run(options, workers=cores(), debug=debug)
+    report = run.report(checker, run.examine(checker, inputs, settings), unreadable, [])
     text, count = baseline(report.pages, target)
     save(target, text)
     for error in report.errors:

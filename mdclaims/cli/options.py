@@ -25,6 +25,7 @@ class ReportFormat(StrEnum):
     csv = "csv"
     junit = "junit"
     docx = "docx"
+    github = "github"
 
 
 class InputFormat(StrEnum):
@@ -106,6 +107,12 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Read settings from this TOML file, and look for no other."),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", help="The most processes for many inputs; by default one for each core.", min=1
+    ),
+]
 JurisdictionOption = Annotated[
     list[Jurisdiction] | None,
     typer.Option(
@@ -116,9 +123,16 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 
 
 def with_options(
-    settings: Settings, mode: Mode | None, labels: list[str] | None, jurisdictions: list[Jurisdiction] | None
+    settings: Settings,
+    mode: Mode | None,
+    labels: list[str] | None,
+    jurisdictions: list[Jurisdiction] | None,
+    *,
+    explain: bool = False,
 ) -> Settings:
     """Return the settings of a config with the options of the command line, which win."""
+    if explain:
+        settings = replace(settings, explain=True)
     if mode is not None:
         settings = replace(settings, mode=mode.value)
     if labels:

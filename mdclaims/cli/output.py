@@ -12,6 +12,7 @@ import typer
 from mdclaims.errors import UsageError
 
 MOST_TOLD = 20
+"""More notes would hide the report; the JSON has them all."""
 
 
 def talk(text: str) -> None:

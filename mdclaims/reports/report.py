@@ -516,7 +516,7 @@ def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[
     if finding.label in CLAIMS and _is_forward(finding):
         facts.append(_beside(result, finding))
     facts += [Fact("Check", line) for line in rules]
-    facts += [_advice(suggestion) for suggestion in finding.suggestions]
+    facts += [advice_fact(suggestion) for suggestion in finding.suggestions]
     before = change_words(result, finding.sentence)
     if before is not None:
         facts.append(Fact("Before", one_line(before)))
@@ -525,7 +525,7 @@ def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[
     return tuple(facts)
 
 
-def _advice(suggestion: Suggestion) -> Fact:
+def advice_fact(suggestion: Suggestion) -> Fact:
     """Return what to write instead, with the guide that prefers it, or what to ask."""
     if suggestion.guide is None:
         return Fact("Ask", one_line(suggestion.advice))
