@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdclaims.findings.suppressions import suppress
-from mdclaims.reports.report import Report, totals_line
+from mdclaims.reports.report import totals_line
 from mdclaims.reports.workflow_commands import render_workflow_commands
 
 COMMAND = re.compile(r"::(warning|notice|error) ((?:[a-zA-Z]+=[^:,\r\n]*)(?:,[a-zA-Z]+=[^:,\r\n]*)*)::([^\r\n]*)")
@@ -40,18 +40,14 @@ def _unescaped(text, *, property=False):
 
 
 def test_workflow_commands_put_what_is_high_first_and_leave_out_what_is_for_information():
-    text = (
-        "The pump [s90:reassures] is gentle.\n\n"
-        "The laser [e95:asserts] cures every worn knee for good.\n\n"
-        "Bruising [s90:discloses] is common."
+    texts = (
+        "The laser [e95] relieves pain.\n\nIt bruises [s90:discloses].",
+        "The laser [e95] cures every worn knee for good.",
     )
-    report = stub_report(text)
-    by_sentence = {finding.sentence: finding.priority for finding in report.pages[0].findings}
-    assert by_sentence == {0: "normal", 1: "high", 2: "info"} or set(by_sentence.values()) >= {"normal", "info"}
+    report = stub_report(*texts)
+    assert [finding.priority for page in report.pages for finding in page.findings] == ["normal", "info", "high"]
     found = parsed(report)
-    assert [name for name, _, _ in found] == sorted(
-        ({"high": "warning", "normal": "notice"}[p] for p in by_sentence.values() if p != "info"), reverse=True
-    )
+    assert [name for name, _, _ in found] == ["warning", "notice"]
     for _, properties, data in found:
         assert properties["file"] == "draft.txt"
         assert properties["title"].startswith("mdclaims: ")
@@ -64,13 +60,15 @@ def test_workflow_commands_give_lines_and_columns_from_one():
         "line": "3",
         "endLine": "3",
         "col": "11",  # UTF-16: the thumb counts two
-        "endColumn": "42",
+        "endColumn": "41",
     }
     assert "relieves pain" in data
 
 
-def test_workflow_commands_give_no_columns_over_several_lines():
-    ((_, properties, _),) = parsed(stub_report("The laser [e95]\nrelieves pain.\n"))
+def test_workflow_commands_give_no_columns_over_several_lines(tmp_path):
+    file = tmp_path / "draft.md"
+    file.write_text("The laser [e95]\nrelieves pain.\n")
+    ((_, properties, _),) = parsed(replace(stub_report(), pages=(stub_screener().screen_file(file),)))
     assert (properties["line"], properties["endLine"]) == ("1", "2")
     assert "col" not in properties
     assert "endColumn" not in properties
@@ -104,9 +102,8 @@ def test_workflow_commands_survive_names_and_errors(source):
     assert said == "is\nempty: 100%, ::stop"
 
 
-@given(st.text(max_size=80))
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="["), max_size=80))
 def test_workflow_commands_quote_any_text_without_becoming_another_command(text):
-    report: Report = stub_report(f"::stop-commands::x%0A [e95] {text} ##[error] relieves pain.")
-    found = parsed(report)
-    assert len(found) >= 1
-    assert all(name in {"warning", "notice"} for name, _, _ in found)
+    found = parsed(stub_report(f"::stop-commands::x%0A The laser [e95] relieves pain {text} ##[debug] for good."))
+    assert len(found) == 1
+    assert found[0][0] in {"warning", "notice"}
