@@ -38,8 +38,9 @@ def page(site, number=0, body=CLAIM, **how):
     return record(answer(body.format(number).encode(), **how), address=address)
 
 
-def not_fetched(address, reason):
-    block = json.dumps({"not_fetched": {"reason": reason, "detail": "", "site": "x"}}).encode()
+def not_fetched(address, reason, found_on=None):
+    about = {"reason": reason, "detail": "", "site": "x", "asked": address, "found_on": found_on}
+    block = json.dumps({"not_fetched": about}).encode()
     head = f"WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Date: 2026-03-01T09:30:00Z\r\nWARC-Target-URI: {address}\r\n"
     return (
         f"{head}Content-Type: application/json\r\nContent-Length: {len(block)}\r\n\r\n".encode() + block + b"\r\n\r\n"
@@ -88,6 +89,7 @@ def inputs(tmp_path_factory):
         record(answer(b"User-agent: *", content_type="text/plain"), address="https://knee.example/robots.txt"),
         not_fetched("https://shy.example/", "robots"),
         not_fetched("https://knee.example/leaflet.pdf", "not_html"),
+        not_fetched("https://elsewhere.example/", "off_site", found_on="https://knee.example/0"),
         page("clinic.wixsite.com", 0),
         page("sites.google.com", address="https://sites.google.com/view/back-care/home"),
     ]
@@ -117,7 +119,7 @@ def test_screen_counts_what_was_read_and_what_was_not(screened):
     outcomes = dict(ask(case, "SELECT outcome, count(*) FROM pages GROUP BY 1"))
     assert outcomes == {
         "read": 11, "redirect": 1, "not_english": 1, "script_written": 2, "error_page": 1, "refused": 1,
-        "not_fetched": 1, "failed": 1,
+        "not_fetched": 2, "failed": 1,
     }  # fmt: skip
     assert ask(case, "SELECT site, kind, captures FROM others ORDER BY kind") == [
         ("knee.example", "image", 1), ("knee.example", "robots.txt", 1),
@@ -131,7 +133,7 @@ def test_screen_counts_what_was_read_and_what_was_not(screened):
         "sites.google.com/view/back-care", "north", "b.md", "empty.txt",
     }  # fmt: skip
     assert ask(case, "SELECT left_alone, pdfs_not_read, error_pages FROM sites WHERE site = 'knee.example'") == [
-        (1, 1, 1)
+        (2, 1, 1)
     ]
     assert ask(case, "SELECT listed['case'] FROM sites WHERE site = 'wix-clinic'") == [("C-18",)]
     assert "drafts/empty.txt: is empty" in result.stderr

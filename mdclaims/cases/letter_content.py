@@ -318,6 +318,7 @@ def _nothing(options: LetterOptions, chosen: _Chosen) -> str:
 _UNREAD = """
 SELECT coalesce(address, file) AS place, outcome, reason FROM pages
 WHERE site = ? AND outcome NOT IN ('read', 'redirect', 'revisit')
+  AND NOT (outcome = 'not_fetched' AND split_part(reason, ':', 1) = 'off_site')
 GROUP BY ALL ORDER BY ALL
 """
 

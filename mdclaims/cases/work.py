@@ -280,6 +280,9 @@ class _TaskWriter:
 
     def _add_unread(self, item: Failure | NotFetched) -> None:
         row = self._placed(item.place, item.address)
+        if isinstance(item, NotFetched) and item.reason == "off_site" and item.led_by:
+            # A link to elsewhere belongs to the site that has it; where it leads was never to be screened.
+            row["site"] = self._begin.sites.site_of(item.led_by)
         if isinstance(item, Failure):
             self._put({**row, "outcome": _failure(item.reason), "reason": item.reason})
         else:

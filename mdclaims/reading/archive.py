@@ -188,6 +188,8 @@ class NotFetched:
         One word, such as "robots"; docs/capture.md lists them.
     detail : str
         In words; may be empty.
+    led_by : str
+        The address that led there: of the page with the link, or of what was redirected. May be empty.
     """
 
     place: Place
@@ -195,6 +197,7 @@ class NotFetched:
     time: datetime
     reason: str
     detail: str
+    led_by: str = ""
 
 
 Watch = Callable[[Place, str], bool]
@@ -469,7 +472,8 @@ def _not_fetched(record: Record, place: Place, address: str) -> NotFetched | Non
     try:
         told = json.loads(b"".join(record.pieces()))["not_fetched"]
         time = _time(record.headers.get("warc-date", ""))
-        return NotFetched(place, address, time, str(told["reason"]), str(told.get("detail") or ""))
+        led_by = str(told.get("found_on") or told.get("asked") or "")
+        return NotFetched(place, address, time, str(told["reason"]), str(told.get("detail") or ""), led_by)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ReadError):
         return None  # somebody else's metadata
 
