@@ -2,8 +2,9 @@
 
 FOLDER holds pages; without it the example page is copied many times. The whole command is timed, from its start to its
 end, three times each in turn, and the shortest counts: with `--workers 1` and with one process for each core. Prints
-seconds and their ratio, how many cores were free (others may use the machine), and whether both reports are the same byte for byte; never asserts a time. `--times N` checks
-N copies of the folder, which shows from where on processes pay.
+seconds and their ratio, how many cores were free (others may use the machine), and whether both reports are the same
+byte for byte; never asserts a time. `--times N` checks N copies of the
+folder, which shows from where on processes pay.
 """
 
 from __future__ import annotations
