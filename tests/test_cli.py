@@ -295,7 +295,7 @@ def test_an_unreadable_file_is_reported_and_the_others_are_read(drafts, capsys, 
 
 def test_a_folder_is_read_by_suffix(drafts, capsys):
     (drafts / "sub").mkdir()
-    for name in ("sub/b.md", "sub/a.HTM", "sub/c.csv", "sub/d"):
+    for name in ("sub/b.md", "sub/a.HTM", "sub/c.csv", "sub/d", "sub/~$b.docx"):
         (drafts / name).write_text("Hello there.")
     assert run(["check", ".", "--format", "json", "--exit-zero"]) == 0
     report = json.loads(capsys.readouterr().out)

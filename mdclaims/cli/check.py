@@ -314,7 +314,12 @@ def expand(paths: list[str], configs: ConfigFinder) -> tuple[list[Path | None], 
             if not os.access(path, os.R_OK | os.X_OK):
                 errors.append(InputError(replace_unencodable(name), "may not be opened; check the permissions"))
                 continue
-            found = sorted(file for file in path.rglob("*") if format_of(file) and file.is_file())
+            # Word leaves a "~$" file beside a document as long as it is open.
+            found = sorted(
+                file
+                for file in path.rglob("*")
+                if format_of(file) and file.is_file() and not file.name.startswith("~$")
+            )
             kept = [file for file in found if not configs.config_of(file).excludes(file)]
             inputs += kept
             if found and not kept:

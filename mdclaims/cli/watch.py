@@ -87,6 +87,8 @@ class _Rounds:
             inputs, unreadable = expand(self._paths, configs)
             files = [file for file in inputs if file is not None and absolute(file) not in self._written]
             beside = settings_files(files, folders_of(self._paths), configs)
+        except FileNotFoundError:  # a folder went while it was read
+            return self.look()
         except UsageError as error:
             if self._last is None:
                 raise

@@ -2,8 +2,9 @@
 
 FOLDER holds pages; without it the example page is copied many times. The whole command is timed, from its start to its
 end, three times each in turn, and the shortest counts: with `--workers 1` and with one process for each core. Prints
-seconds and their ratio, and whether both reports are the same byte for byte; never asserts a time. `--times N` checks
-N copies of the folder, which shows from where on processes pay.
+seconds and their ratio, how many cores were free (others may use the machine), and whether both reports are the same
+byte for byte; never asserts a time. `--times N` checks N copies of the
+folder, which shows from where on processes pay.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[2] / "mdclaims" / "data" / "examples" / "knee-clinic.html"
+COUNT = "for _ in range(100_000_000): pass"
 PROGRAM = [sys.executable, "-m", "mdclaims", "check", "--format", "json", "--exit-zero"]
 
 
@@ -39,6 +41,19 @@ def start_seconds() -> float:
     return time.perf_counter() - began
 
 
+def free_cores(cores: int) -> float:
+    """Return how many cores are free: how much more counting is done by so many processes than by one."""
+
+    def seconds(processes: int) -> float:
+        began = time.perf_counter()
+        started = [subprocess.Popen([sys.executable, "-c", COUNT]) for _ in range(processes)]
+        for process in started:
+            process.wait()
+        return time.perf_counter() - began
+
+    return cores * seconds(1) / seconds(cores)
+
+
 def check(folder: Path, workers: int) -> tuple[float, bytes]:
     """Return the seconds of a check, and its report."""
     began = time.perf_counter()
@@ -55,7 +70,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=1)
     arguments = parser.parse_args()
     cores = os.cpu_count() or 1
-    print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {cores} cores")
+    print(f"cores free before: {free_cores(cores):.1f} of {cores}")
     with tempfile.TemporaryDirectory() as place:
         folder = folder_of(Path(place), arguments.folder, arguments.times)
         starts = [start_seconds() for _ in range(3)]
@@ -69,6 +84,7 @@ def main() -> None:
         alone, together = min(seconds[1]), min(seconds[cores])
     pages = len(json.loads(reports[1])["pages"])
     print(f"{pages} pages; one process {alone:.1f} s, {cores} processes {together:.1f} s")
+    print(f"cores free after: {free_cores(cores):.1f} of {cores}")
     print(f"ratio {alone / together:.2f}; reports equal byte for byte: {reports[1] == reports[cores]}")
 
 
