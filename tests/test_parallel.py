@@ -216,15 +216,15 @@ def running(tmp_path):
     process.communicate()
 
 
-@pytest.mark.parametrize("wait", [0.0, 4.0])
-def test_parallel_ctrl_c_ends_all_quietly(running, wait):
+def test_parallel_ctrl_c_ends_all_quietly(running):
     process, children = running
-    time.sleep(wait)  # before and after the processes have loaded the model
+    # In the instant in which a process is started, one may still tell that nothing was sent to it.
+    time.sleep(4.0)
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert output == b""
-    assert errors == b""
+    assert errors == b"", errors.decode()
     assert not psutil.wait_procs(children, timeout=20)[1]
 
 
