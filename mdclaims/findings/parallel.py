@@ -26,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mdclaims.errors import MdclaimsError, ReadError
 
@@ -40,9 +40,12 @@ START_SECONDS = 3.0
 
 # The first pages fill caches and take several times as long as the others.
 _LOOK_SECONDS = 1.0
+# What a process has to end what it is at, once nobody waits for it.
+_LAST_SECONDS = 1.0
 _STARTS = 3
 _LOST = "ends the process that checks it, also when it is alone; leave it out, and report it"
 
+_Done = TypeVar("_Done")
 _Item = tuple[int, Path]
 """A file and its place among all."""
 
@@ -171,7 +174,7 @@ def _feed(
     while running or (items and not broken):
         while items and not broken and len(running) < window:
             try:
-                running[pool.submit(_examine_there, items[0][1])] = items[0]
+                running[_submit(pool, _examine_there, items[0][1])] = items[0]
                 items.popleft()
             except BrokenProcessPool:
                 broken = True
@@ -188,7 +191,7 @@ def _feed(
 
 @contextmanager
 def _pool(begin: _Begin, count: int) -> Iterator[ProcessPoolExecutor]:
-    """Give a pool; where it is left by an error or by Ctrl-C, its processes are ended at once."""
+    """Give a pool; where it is left by an error or by Ctrl-C, its processes are ended after a moment."""
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         count, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(begin,)
@@ -196,20 +199,26 @@ def _pool(begin: _Begin, count: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
+        # One that is killed while it hands over a result would leave this process reading the rest of it for ever.
+        pool.shutdown(wait=False, cancel_futures=True)
+        processes = set(multiprocessing.active_children()) - others
+        deadline = time.monotonic() + _LAST_SECONDS
+        for process in processes:
+            process.join(max(deadline - time.monotonic(), 0))
+        for process in processes:
             process.kill()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[[], None]) -> Future[None]:
-    """Submit the first task, which starts the processes: deaf to Ctrl-C, which is for this one, and waits a moment."""
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., _Done], *arguments: object) -> Future[_Done]:
+    """Submit a task, which may start a process: deaf to Ctrl-C, which is for this one, and waits a moment."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows; there `_start` sees to it, a little later
-        return pool.submit(function)
+        return pool.submit(function, *arguments)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(function)
+        return pool.submit(function, *arguments)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
