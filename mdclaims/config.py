@@ -158,13 +158,14 @@ def find_upwards(folder: Path, wanted: Callable[[Path], bool]) -> Path | None:
     The search ends at the root of a repository (a folder with ``.git`` in it) or of the file system, both
     included, so that what lies beside a repository never reaches into it.
     """
-    for place in _upwards(folder):
+    for place in upwards(folder):
         if wanted(place):
             return place
     return None
 
 
-def _upwards(folder: Path) -> Iterator[Path]:
+def upwards(folder: Path) -> Iterator[Path]:
+    """Yield a folder and those above it, as far as `find_upwards` looks."""
     place = absolute(folder)
     for current in (place, *place.parents):
         yield current
@@ -235,7 +236,7 @@ class ConfigFinder:
 
 
 def _find_config(folder: Path) -> Path | None:
-    for place in _upwards(folder):
+    for place in upwards(folder):
         own = place / CONFIG_NAME
         if is_file(own):
             return _as_shown(own)

@@ -56,7 +56,8 @@ class Checker:
         config = self._configs.config_of(file)
         if config.settings not in self._screeners:
             with naming(config.path):
-                self._screeners[config.settings] = Screener(self._screener.model, config.settings)
+                first = self._screener
+                self._screeners[config.settings] = Screener(first.model, config.settings, memory=first.memory)
         return self._screeners[config.settings]
 
     def configs_of(self, files: Sequence[Path | None]) -> tuple[str, ...]:
@@ -78,16 +79,30 @@ class Checker:
 
     def check_page(self, page: Page, file: Path | None) -> PageResult:
         """Check a page that is already read; `file` is None for standard input."""
+        return self.take(self.examine_page(page, file), file)
+
+    def examine_page(self, page: Page, file: Path | None) -> Outcome:
+        """Check a page that is already read, and leave it to `take` to remember what came of it."""
         screener = self.screener_for(file)
         result = screener.screen_page(page)
         cleared = self._finder.cleared_for(file)
-        name = cleared.name_of(file) if cleared is not None and file is not None else None
-        names = screener.names
-        outcome = suppress(result, today=self._today, floors=screener.floors, names=names, cleared=cleared, file=name)
+        return suppress(
+            result,
+            today=self._today,
+            floors=screener.floors,
+            names=screener.names,
+            cleared=cleared,
+            file=cleared.name_of(file) if cleared is not None and file is not None else None,
+        )
+
+    def take(self, outcome: Outcome, file: Path | None) -> PageResult:
+        """Remember for `notes` what examining a file came to, and return its result."""
         self._notes += outcome.notes
+        cleared = self._finder.cleared_for(file)
         if cleared is not None:
-            served = self._served.setdefault(cleared.path, _Served(cleared, names))
+            served = self._served.setdefault(cleared.path, _Served(cleared, self.screener_for(file).names))
             served.outcomes.append(outcome)
+            name = cleared.name_of(file) if file is not None else None
             if name is not None:
                 served.files.append(name)
         return outcome.result

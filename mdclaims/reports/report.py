@@ -499,14 +499,15 @@ def _claim(
         score=surest.score,
         certainty=certainty_of(surest, thresholds),
         also=tuple(info.display for label, info in label_info().items() if label in others),
-        facts=_facts(result, lead, rule_lines(findings, today)),
+        facts=facts_of(result, lead, rule_lines(findings, today)),
         places=places,
         only_in_metadata=all(entry.sentence.block.region == "metadata" for entry in entries),
         findings=tuple(numbers),
     )
 
 
-def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[Fact, ...]:
+def facts_of(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[Fact, ...]:
+    """Return what is told of a finding; `rules` as `rule_lines` returns them."""
     why = finding.reason.removesuffix(f", {UNQUALIFIED}")
     if finding.attributes and _is_forward(finding):
         text = fold(result.sentences[finding.sentence].sentence.text)
@@ -516,7 +517,7 @@ def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[
     if finding.label in CLAIMS and _is_forward(finding):
         facts.append(_beside(result, finding))
     facts += [Fact("Check", line) for line in rules]
-    facts += [_advice(suggestion) for suggestion in finding.suggestions]
+    facts += [advice_fact(suggestion) for suggestion in finding.suggestions]
     before = change_words(result, finding.sentence)
     if before is not None:
         facts.append(Fact("Before", one_line(before)))
@@ -525,7 +526,7 @@ def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[
     return tuple(facts)
 
 
-def _advice(suggestion: Suggestion) -> Fact:
+def advice_fact(suggestion: Suggestion) -> Fact:
     """Return what to write instead, with the guide that prefers it, or what to ask."""
     if suggestion.guide is None:
         return Fact("Ask", one_line(suggestion.advice))
