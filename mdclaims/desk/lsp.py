@@ -9,8 +9,9 @@ the server goes on; what is wrong with them is told in the editor.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress as ignore
 from copy import copy
@@ -25,7 +26,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.uris import to_fs_path
 
-from mdclaims.config import ConfigFinder, Settings
+from mdclaims.config import JURISDICTIONS, ConfigFinder, Settings
 from mdclaims.desk.lsp_answers import INFO_CHOICES, Look, actions, diagnostics, hover
 from mdclaims.desk.lsp_documents import Checked, Document, format_in_editor
 from mdclaims.errors import ReadError, UsageError
@@ -46,6 +47,8 @@ _LONGEST_DELAY = 1.0
 MEMORY = 10_000
 """How many sentences are remembered with their scores: those of some fifty drafts, in a few megabytes."""
 DEFAULT_MODE = "edit"
+# It has something for each label, and for each list of wording.
+_WARM_UP = "Our laser cures acne. It is safe. Drug addicts suffer. Call us today."
 
 
 # --- settings of the client ---------------------------------------------------------------------------------------
@@ -82,6 +85,10 @@ class ClientSettings:
 _KEYS = ("mode", "jurisdictions", "info", "askReason")
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def client_settings(given: object, before: ClientSettings) -> ClientSettings:
     """Return what a client sets, with what it set before where it says nothing; null takes a setting back.
 
@@ -107,7 +114,7 @@ def client_settings(given: object, before: ClientSettings) -> ClientSettings:
         if key not in _KEYS:
             raise UsageError(f"editor settings have the unknown key {str(key)[:60]!r}; known are {', '.join(_KEYS)}")
         if key == "jurisdictions":
-            if value is not None and not (isinstance(value, Sequence) and all(isinstance(name, str) for name in value)):
+            if value is not None and not (isinstance(value, list | tuple) and all(map(_is_text, value))):
                 raise UsageError("editor settings: jurisdictions must be a list of names such as uk")
             # An empty list is what an editor shows where nobody chose.
             changes["jurisdictions"] = tuple(value) if value else None
@@ -176,6 +183,17 @@ class Checks:
             return replace(checked, generation=self.generation, problem=f"met an {said}")
         finally:
             self._watch(document.file)
+
+    def warm_up(self) -> None:
+        """Load all data that a check needs, and keep the garbage collector from looking through it ever again.
+
+        It would do so every few seconds, for 0.1 s each.
+        """
+        self.check(
+            Document("untitled:warm-up", "text", _WARM_UP, 0), ClientSettings(jurisdictions=tuple(JURISDICTIONS))
+        )
+        gc.collect()
+        gc.freeze()
 
     def _check(self, checker: Checker, document: Document, checked: Checked) -> Checked:
         screener = checker.screener_for(document.file)
@@ -513,4 +531,7 @@ def serve(
     """
     if config is not None:
         ConfigFinder(config)
-    create_server(Checks(model, config), version, settings).start_io()
+    checks = Checks(model, config)
+    server = create_server(checks, version, settings)
+    server.worker.submit(checks.warm_up)
+    server.start_io()
