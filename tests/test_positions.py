@@ -1,11 +1,13 @@
 """Lines, columns and offsets in files: line ends, tabs, emoji, combining characters."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mdclaims.reading import read_bytes
-from mdclaims.reading.positions import LINE_ENDS, SourcePositions
+from mdclaims.reading.positions import ENCODINGS, LINE_ENDS, SourcePositions
 
 
 def units(text):
@@ -96,3 +98,32 @@ def test_web_pages_have_no_such_places():
 def test_the_text_of_a_file_holds_nothing_that_cannot_be_encoded():
     page = read_bytes(b"A\x00 b.", source="x", format="text")
     assert page.source_text == "A\ufffd b."
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(
+    text=st.text(
+        st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\n\x0c\u2028\U0001f600\u0301"), max_size=30
+    ),
+    data=st.data(),
+)
+def test_a_place_of_a_client_is_found_and_what_is_no_place_is_the_one_before(encoding, text, data):
+    positions = SourcePositions(text, encoding=encoding)
+    lines = re.split("\r\n|\r|\n", text)
+    line = data.draw(st.integers(0, len(lines) + 1))
+    column = data.draw(st.integers(0, 130))
+    found = positions.place_of(line, column)
+    if line >= len(lines):
+        assert found == len(text)
+        return
+    codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[encoding]
+    before = lines[line].encode(codec)[: column * size].decode(codec, errors="ignore")
+    start = [0, *(end.end() for end in re.finditer("\r\n|\r|\n", text))][line]
+    assert found == start + len(before)
+
+
+@pytest.mark.parametrize(("encoding", "column", "length"), [("utf-8", 9, 6), ("utf-16", 6, 3), ("utf-32", 5, 2)])
+def test_regions_in_other_encodings(encoding, column, length):
+    source = "a\r\ne\u0301👍 é👍"
+    region = SourcePositions(source, encoding=encoding).region(6, 8)
+    assert (region.start_line, region.start_column, region.length) == (2, column, length)

@@ -16,6 +16,7 @@ from mdclaims.cli import (  # noqa: F401  # each adds its commands, in the order
     decide,
     export,
     knowledge,
+    lsp,
     overview,
     serve,
     training,

@@ -69,7 +69,8 @@ class Checker:
         config = self._configs.config_of(file)
         if config.settings not in self._screeners:
             with naming(config.path):
-                self._screeners[config.settings] = Screener(self._screener.model, config.settings)
+                first = self._screener
+                self._screeners[config.settings] = Screener(first.model, config.settings, memory=first.memory)
         return self._screeners[config.settings]
 
     def configs_of(self, files: Sequence[Path | None]) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ class Screener:
 
     def __init__(self, model: LoadedModel, settings: Settings, *, memory: int = 0, suggest: bool = True) -> None:
         self._remembered = _Memory(memory if not settings.explain else 0)
+        self.memory = memory
         self.model = model
         self.settings = settings
         self._nlp = shared_pipeline()

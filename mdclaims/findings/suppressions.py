@@ -217,11 +217,12 @@ def suppress(
     notes += _unused_directives(permissions, result, floors, names)
     if cleared is not None:
         used |= _in_other_modes(cleared, result, file, floors)
-    notes.sort(key=_line_of)
+    notes.sort(key=line_of)
     return Outcome(replace(result, findings=tuple(findings)), tuple(notes), frozenset(used), frozenset(refused))
 
 
-def _line_of(note: Note) -> int:
+def line_of(note: Note) -> int:
+    """Return the line that a note is about, from 1; 0 if it names none."""
     tail = note.source.rpartition(":")[2]
     return int(tail) if tail.isdigit() else 0
 

@@ -16,7 +16,7 @@ from mdclaims.errors import ReadError, UsageError
 from mdclaims.reading.limits import Limits, over_limit
 from mdclaims.reading.page import Block, Page, PageBuilder, replace_unencodable
 
-__all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_page", "read_stream"]
+__all__ = ["FORMATS", "Block", "Limits", "Page", "format_of", "read_bytes", "read_decoded", "read_page", "read_stream"]
 
 FORMATS: dict[str, str] = {
     ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html",
@@ -140,6 +140,44 @@ def read_bytes(
         notes=notes,
         source_text=source_text,
     )
+    return _with_text(page, format)
+
+
+def read_decoded(text: str, *, source: str, format: str, limits: Limits | None = None) -> Page:
+    """Read text that is decoded already: what stands in an editor, saved or not.
+
+    Parameters
+    ----------
+    text : str
+        The whole document, with its own line ends.
+    source : str
+        What to call it.
+    format : str
+        "text", "markdown" or "html".
+    limits : Limits, optional
+
+    Raises
+    ------
+    ReadError
+        If it is empty or over a limit.
+    """
+    if not text.strip():
+        raise ReadError("is empty; write something")
+    builder = PageBuilder()
+    title = _add_text(text, builder, format, limits or Limits())
+    whole = replace_unencodable(text)
+    page = builder.build(
+        source=source,
+        sha256=hashlib.sha256(whole.encode()).hexdigest(),
+        title=title,
+        encoding="utf-8",
+        source_text=None if format == "html" else whole,
+    )
+    return _with_text(page, format)
+
+
+def _with_text(page: Page, format: str) -> Page:
+    """Return a page that has text, or say that it has none."""
     if not page.blocks:
         advice = "export it anew" if format in _EXTRAS else "if a script writes the page, save it from the browser"
         raise ReadError(f"holds no text that a reader would see; {advice}")

@@ -499,14 +499,15 @@ def _claim(
         score=surest.score,
         certainty=certainty_of(surest, thresholds),
         also=tuple(info.display for label, info in label_info().items() if label in others),
-        facts=_facts(result, lead, rule_lines(findings, today)),
+        facts=facts_of(result, lead, rule_lines(findings, today)),
         places=places,
         only_in_metadata=all(entry.sentence.block.region == "metadata" for entry in entries),
         findings=tuple(numbers),
     )
 
 
-def _facts(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[Fact, ...]:
+def facts_of(result: PageResult, finding: Finding, rules: Sequence[str]) -> tuple[Fact, ...]:
+    """Return what is told of a finding; `rules` as `rule_lines` returns them."""
     why = finding.reason.removesuffix(f", {UNQUALIFIED}")
     if finding.attributes and _is_forward(finding):
         text = fold(result.sentences[finding.sentence].sentence.text)
