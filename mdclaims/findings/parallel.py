@@ -207,6 +207,7 @@ def _pool(begin: _Begin, count: int) -> Iterator[ProcessPoolExecutor]:
             process.join(max(deadline - time.monotonic(), 0))
         for process in processes:
             process.kill()
+            process.join()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
