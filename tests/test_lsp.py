@@ -10,10 +10,10 @@ import sys
 from datetime import date
 
 import pytest
-from editors import WAIT, Editor, range_in
 from helpers import environment, run_cli, run_python
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from language_client import WAIT, Editor, range_in
 from lsprotocol import types
 
 from mdclaims.config import ConfigFinder, Settings

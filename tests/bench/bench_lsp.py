@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from editors import Editor, drafted
+from language_client import Editor, drafted
 
 from mdclaims.desk.lsp import DELAY
 
