@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from mdclaims.config import Settings
 from mdclaims.errors import ReadError, UsageError
 from mdclaims.findings.checking import Checker, CheckOptions
 from mdclaims.findings.cleared import CLEARED_NAME
-from mdclaims.findings.parallel import WorkerError, examine_files
+from mdclaims.findings.parallel import WorkerError, ctrl_c_put_off, examine_files
 from mdclaims.reports.json_report import render_json
 
 pytestmark = pytest.mark.e2e
@@ -233,3 +235,25 @@ def test_parallel_processes_end_with_the_one_that_started_them(running):
     time.sleep(4)
     process.kill()
     assert not psutil.wait_procs(children, timeout=30)[1]
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
+def test_parallel_ctrl_c_is_put_off_while_another_thread_hears_it(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    go_on = threading.Event()
+    other = threading.Thread(target=go_on.wait)
+    other.start()
+    done = []
+    try:
+        expected = pytest.raises(KeyboardInterrupt) if handler is signal.default_int_handler else nullcontext()
+        with expected, ctrl_c_put_off():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            done.append("started")
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT}
+    finally:
+        go_on.set()
+        other.join()
+        signal.signal(signal.SIGINT, before)
+    assert done == ["started"]

@@ -32,7 +32,7 @@ import psutil
 from mdclaims.cases.batch import Task
 from mdclaims.cases.store import Part
 from mdclaims.errors import MdclaimsError
-from mdclaims.findings.parallel import end_with_parent
+from mdclaims.findings.parallel import ctrl_c_put_off, end_with_parent
 
 Key = tuple[int, int]
 """The place of an item in its task; see `Part`."""
@@ -224,7 +224,8 @@ class ProcessEngine:
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._begin), daemon=True)
-        process.start()
+        with ctrl_c_put_off():
+            process.start()
         theirs.close()
         self._workers.append(_Worker(process, ours))
 

@@ -42,6 +42,8 @@ START_SECONDS = 3.0
 _LOOK_SECONDS = 1.0
 # What a process has to end what it is at, once nobody waits for it.
 _LAST_SECONDS = 1.0
+# What the system has to end one that was killed.
+_END_SECONDS = 10.0
 _STARTS = 3
 _LOST = "ends the process that checks it, also when it is alone; leave it out, and report it"
 
@@ -207,21 +209,46 @@ def _pool(begin: _Begin, count: int) -> Iterator[ProcessPoolExecutor]:
             process.join(max(deadline - time.monotonic(), 0))
         for process in processes:
             process.kill()
-            process.join()
+        # The pool's own thread waits for them too; of two that wait for one process the second may be told too early
+        # that it is over, so that `join` proves nothing.
+        deadline = time.monotonic() + _END_SECONDS
+        while not processes.isdisjoint(multiprocessing.active_children()) and time.monotonic() < deadline:
+            time.sleep(0.01)
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., _Done], *arguments: object) -> Future[_Done]:
-    """Submit a task, which may start a process: deaf to Ctrl-C, which is for this one, and waits a moment."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows; there `_start` sees to it, a little later
+    """Submit a task, which may start a process."""
+    with ctrl_c_put_off():
         return pool.submit(function, *arguments)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def ctrl_c_put_off() -> Iterator[None]:
+    """Put off Ctrl-C to the end of the block, so that a process started in it is deaf to it and told what it needs.
+
+    Started half, a process would say in a traceback that nobody told it what to do. A mask alone is not enough: a
+    signal that this thread blocks goes to another one, such as those of BLAS, and Python acts on it here. On Windows
+    the new process learns to be deaf a little later, in `_start`.
+    """
+    met: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    # Elsewhere than in the main thread Ctrl-C interrupts nothing; None is a handler that is not Python's.
+    here = threading.current_thread() is threading.main_thread() and handler is not None
+    if here:
+        signal.signal(signal.SIGINT, lambda number, _: met.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
-        return pool.submit(function, *arguments)
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if here:
+            signal.signal(signal.SIGINT, handler)
+            if met:
+                signal.raise_signal(signal.SIGINT)
 
 
 # --- in the process -----------------------------------------------------------------------------------------------
