@@ -671,7 +671,8 @@ def test_verify_command_tells_the_kinds_of_failure_apart(copy, monkeypatch, capf
 @pytest.mark.skipif(shutil.which("sha256sum") is None or shutil.which("dd") is None, reason="needs the usual tools")
 def test_verify_by_hand_as_the_documentation_says(copy):
     text = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    by_hand = text.split("\n## By hand", 1)[1]
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", by_hand, flags=re.DOTALL | re.MULTILINE)
     case = copy / "case"
     with connect(case) as connection:
         rows = connection.execute(

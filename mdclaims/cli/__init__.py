@@ -14,6 +14,7 @@ from mdclaims.cli import (  # noqa: F401  # each adds its commands, in the order
     check,
     compare,
     decide,
+    example,
     export,
     knowledge,
     lsp,
