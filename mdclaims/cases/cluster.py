@@ -10,6 +10,7 @@ page's, and a worker can end itself when a page takes too long or too much.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -117,6 +118,7 @@ class ClusterEngine:
                     f"no Dask scheduler answers at {self._address}; start one with: dask scheduler"
                 ) from error
             try:
+                client.sync(_forget_lost_tasks)
                 yield client
             except (OSError, TimeoutError) as error:
                 raise self._lost() from error
@@ -218,6 +220,15 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+async def _forget_lost_tasks() -> None:
+    """Have this event loop, the client's own, say nothing of tasks whose failure nobody waits for any more.
+
+    Ctrl-C in the middle of an answer leaves such tasks of Dask's behind, and asyncio would tell of them whenever their
+    memory is freed, `_quiet` or not.
+    """
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
 
 
 # --- in the worker ------------------------------------------------------------------------------------------------
