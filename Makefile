@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	@echo "The HTML report is $(abspath $(DEMO)/knee-clinic.report.html)"
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 # Everything that CI checks before it builds the wheel.
 check: lint types test

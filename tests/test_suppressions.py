@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import date
 
 import pytest
+from growth import grows_linearly
 from helpers import ACTION, EFFICACY, SAFETY, STIGMA, STUB_THRESHOLDS, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,13 +203,15 @@ def test_a_directive_that_does_nothing_is_told():
 
 @pytest.mark.parametrize("text", ["<blockquote>{}</blockquote>", "{}"])
 def test_thousands_of_directives_take_no_longer(text):
-    directives = "<p>The laser heals.</p><!-- mdclaims: ok efficacy_claim, reason: r -->" * 10_000
-    result = stub_screener().screen_page(read(text.format(directives), "html"))
-    started = time.monotonic()
-    found = suppress(result, today=TODAY, floors=FLOORS)
-    assert time.monotonic() - started < 2
+    def suppressing(times):
+        directives = "<p>The laser heals.</p><!-- mdclaims: ok efficacy_claim, reason: r -->" * times
+        result = stub_screener().screen_page(read(text.format(directives), "html"))
+        return lambda: suppress(result, today=TODAY, floors=FLOORS)
+
+    found = suppressing(10_000)()
     assert {note.kind for note in found.notes} == {"unused"}
     assert len(found.notes) == 10_000
+    assert grows_linearly(suppressing, of=500)
 
 
 def test_what_another_mode_would_find_is_not_unused():

@@ -1,10 +1,10 @@
 """wording.py and patterns.py: the data in data/wording, and how suggestions fit into a sentence."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
+from growth import grows_linearly
 from helpers import LABELS, stub_screener
 from hypothesis import given
 from hypothesis import strategies as st
@@ -205,19 +205,14 @@ def test_a_replacement_no_longer_fires_its_entry(pieces):
         "is suffering and also ",
     ],
 )  # fmt: skip
-def test_hostile_text_takes_linear_time(piece):
-    def seconds(times):
+def test_hostile_text_takes_linear_work(piece):
+    def suggesting(times):
         page = read_bytes((piece * times).encode(), source="x", format="text")
         (first, *_) = split_page(page, shared_pipeline())
         cues = [Cue("condition_pain", n, n + 4, "pain") for n in range(0, len(page.text), 8)]
-        start = time.process_time()
-        quoted = quoted_spans(page.text, first.block)
-        shared_wording().suggest(first, cues, quoted)
-        return time.process_time() - start
+        return lambda: shared_wording().suggest(first, cues, quoted_spans(page.text, first.block))
 
-    seconds(50)
-    short, long = seconds(300), seconds(2400)
-    assert long < 0.15 + short * 8 * 4
+    assert grows_linearly(suggesting, of=100)
 
 
 # --- questions --------------------------------------------------------------------------------------------------
@@ -499,9 +494,7 @@ def test_no_own_pattern_takes_long(tmp_path):
     forms = ", ".join(f'{{ find = "{find}" }}' for find in finds)
     content = re.sub("(?m)^forms.*$", f'forms = [{forms}, {{ find = "<ours>", say = "<ours>" }}]', GOOD)
     matcher = own(tmp_path, content)
-    started = time.monotonic()
     suggestions_for("the of an in " * 200 + "people.", matcher=matcher)
-    assert time.monotonic() - started < 10
 
 
 QUESTION = """

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 
 import pytest
 
@@ -37,10 +36,8 @@ def test_errors_come_back_and_the_process_stays(worker):
 def test_what_takes_too_long_is_given_up(worker, monkeypatch):
     worker.json(TEXT, Wishes())
     monkeypatch.setattr(module, "SECONDS", 1.0)
-    start = time.monotonic()
     with pytest.raises(ReadError, match="takes longer than 1 seconds"):
         worker.json(LONG, Wishes())
-    assert time.monotonic() - start < 5
     monkeypatch.undo()
     assert worker.draft(TEXT)[0]["runs"][0]["text"] == TEXT.data.decode()
 
