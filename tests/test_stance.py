@@ -6,6 +6,7 @@ import pytest
 
 from mdclaims.findings.qualifiers import Qualifier
 from mdclaims.findings.stance import (
+    CARE,
     CLEAR,
     FAINT,
     FRAGMENT,
@@ -13,6 +14,8 @@ from mdclaims.findings.stance import (
     PRIORITIES,
     PURPOSE,
     QUOTED,
+    SEARCH_WORDS,
+    UNCLEAR,
     Attributes,
     attributes,
     only_described,
@@ -199,6 +202,9 @@ def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
     assert noted(STIGMA, "demeans", 0.5, "A chair by the door.") is None
 
 
+KEYWORDS = "knee pain, knee brace, knee surgery, knee laser, worn knee, knee clinic, knee doctor"
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "expected"),
     [
@@ -216,9 +222,44 @@ def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
         ("Laser heals the knee, guaranteed", "alt", None),
         ("Paralysis", "list_item", PURPOSE),
         ("Therapy for diabetes.", "paragraph", None),  # serious
+        (KEYWORDS + ", guaranteed relief", "structured", SEARCH_WORDS),
+        (f"We ease {KEYWORDS}.", "paragraph", None),
     ],
 )
-def test_what_an_editor_knows_is_only_described(text, kind, expected):
+def test_what_an_editor_knows_of_effects_is_only_described(text, kind, expected):
+    assert only_described(EFFICACY, made(text, kind), 0.95, cues(text), facts(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Massage eases tension.", UNCLEAR),
+        ("Massage always eases tension.", None),
+        ("Massage eases tension in 9 of 10 patients, or 90%.", None),
+        ("Massage eases depression.", None),  # serious
+    ],
+)
+def test_what_is_not_clear_is_no_news_to_an_editor_unless_it_is_strong(text, expected):
+    assert only_described(EFFICACY, made(text), CLEAR - 0.01, cues(text), facts(text)) == expected
+    assert only_described(EFFICACY, made(text), CLEAR, cues(text), facts(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("We offer nitrous oxide and other sedation.", CARE),
+        ("You will be watched by a nurse after the procedure.", CARE),
+        ("Sedation keeps you comfortable.", None),
+        ("You go home the same day.", None),
+        ("No needles.", None),
+        ("Guaranteed sedation.", None),  # absolute
+    ],
+)
+def test_what_an_editor_knows_of_care_is_only_described(text, expected):
+    assert only_described(SAFETY, made(text), 0.99, cues(text), facts(text)) == expected
+
+
+def made(text, kind="paragraph"):
     block = Block(
         index=0,
         start=0,
@@ -230,8 +271,7 @@ def test_what_an_editor_knows_is_only_described(text, kind, expected):
         selector=None,
         heading_path=(),
     )
-    sentence = Sentence(start=0, end=len(text), text=text, block=block, quoted=False)
-    assert only_described(sentence, cues(text), facts(text)) == expected
+    return Sentence(start=0, end=len(text), text=text, block=block, quoted=False)
 
 
 def test_wording_about_people_in_a_quotation_is_only_noted():

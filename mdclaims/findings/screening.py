@@ -269,13 +269,8 @@ class Screener:
         if entry.stance is not None and entry.stance not in label_info()[entry.label].forward:
             return None
         noted = only_noted(entry.label, entry.stance, score, cues, quoted=sentence.quoted)
-        if (
-            noted is None
-            and self.settings.mode == "edit"
-            and entry.label == "efficacy_claim"
-            and entry.attributes is not None
-        ):
-            noted = only_described(sentence, cues, entry.attributes)
+        if noted is None and self.settings.mode == "edit" and entry.label in CLAIMS and entry.attributes is not None:
+            noted = only_described(entry.label, sentence, score, cues, entry.attributes)
         return noted
 
     def _advice(

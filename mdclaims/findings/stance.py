@@ -29,7 +29,10 @@ QUOTED = "in a quotation"
 PICTURE = "as the text of an image"
 FRAGMENT = "in a few words that claim nothing by themselves"
 PURPOSE = "but names only what it is for"
-"""The ends of three reasons, see `only_described`."""
+SEARCH_WORDS = "in a list of words for search engines"
+UNCLEAR = "but not clearly"
+CARE = "but in no word that reassures"
+"""The ends of six reasons, see `only_described`."""
 CLEAR = 0.9
 """From this score on a finding is clear: of those, more than nine in ten are right."""
 SHORT = 4
@@ -132,49 +135,56 @@ def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue]
     return None if is_worded else FAINT
 
 
-def only_described(sentence: Sentence, cues: Sequence[Cue], facts: Attributes) -> str | None:
-    """Return why an efficacy claim that is put forward is no news to its editor, as the end of its reason; else None.
+def only_described(label: str, sentence: Sentence, score: float, cues: Sequence[Cue], facts: Attributes) -> str | None:
+    """Return why a claim that is put forward is no news to its editor, as the end of its reason; else None.
 
-    For the mode `edit`: whoever writes a clinic's page knows what the clinic offers, and for what. `PICTURE` for the
-    text of an image, `FRAGMENT` for a heading or caption of fewer than four words, `PURPOSE` for a sentence without a
-    word of effect ("Care for neck and back pain"). An absolute, a cure and a figure are always told, and so is what is
-    said to be for a serious condition.
+    For the mode `edit`: whoever writes a clinic's page knows what the clinic offers, and for what. `SEARCH_WORDS` for
+    the keywords of a page. An absolute, a cure and a figure are always told beside that. Of efficacy claims `PICTURE`
+    for the text of an image, `FRAGMENT` for a heading or caption of fewer than four words, `PURPOSE` for a sentence
+    without a word of effect ("Care for neck and back pain"), `UNCLEAR` for what is not clear; what is said to be for a
+    serious condition is told. Of safety claims `CARE` for how care is given ("You are monitored", "We offer sedation").
     """
+    if sentence.text.count(",") >= _SEARCHED and not sentence.text.rstrip().endswith(_CLOSING):
+        return SEARCH_WORDS
     if facts.strength == "absolute" or facts.quantified:
         return None
+    words = _WORD.findall(sentence.text.casefold())
+    if label == "safety_claim":
+        return None if _told_words()["reassurance"].has_any(words) else CARE
     if sentence.block.kind == "alt":
         return PICTURE
     names = {cue.name for cue in cues}
     if facts.serious and "indication" in names:
         return None
-    words = _WORD.findall(sentence.text.casefold())
     is_caption = sentence.block.kind in _CAPTIONS and not sentence.text.rstrip().endswith(_CLOSING)
     if is_caption and len(words) < SHORT:
         return FRAGMENT
-    return None if names & _effect_lists() or _has_effect_word(words) else PURPOSE
-
-
-def _has_effect_word(words: Iterable[str]) -> bool:
-    known = _effect_words()
-    return any(word in known.words or word.startswith(known.beginnings) for word in words)
+    if not (names & _effect_lists() or _told_words()["effect"].has_any(words)):
+        return PURPOSE
+    return UNCLEAR if score < CLEAR and not facts.serious else None
 
 
 _WORD = re.compile(r"\w+")
 _CAPTIONS = frozenset({"heading", "paragraph", "caption"})
 _CLOSING = (".", "!", "?", "…")
+# A text without a full stop that has as many commas is a list of search words, not a sentence.
+_SEARCHED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class _EffectWords:
+class _ToldWords:
     beginnings: tuple[str, ...]
     words: frozenset[str]
 
+    def has_any(self, words: Iterable[str]) -> bool:
+        return any(word in self.words or word.startswith(self.beginnings) for word in words)
+
 
 @cache
-def _effect_words() -> _EffectWords:
-    source = files("mdclaims") / "data" / "language" / "effect_words.toml"
+def _told_words() -> dict[str, _ToldWords]:
+    source = files("mdclaims") / "data" / "language" / "told_words.toml"
     lists = tomllib.loads(source.read_text(encoding="utf-8"))
-    return _EffectWords(tuple(lists["beginnings"]), frozenset(lists["words"]))
+    return {name: _ToldWords(tuple(found["beginnings"]), frozenset(found["words"])) for name, found in lists.items()}
 
 
 @cache
