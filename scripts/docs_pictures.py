@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -64,7 +66,10 @@ def main() -> None:
             page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
             photograph(page, (trial / "report.html").as_uri(), "report.png")
             photograph(page, (trial / "spring.html").as_uri(), "overview.png")
-            desk(page, trial)
+            with served(trial, "--case", "spring-check") as address:
+                desk(page, address)
+            with served(trial) as address:
+                editor(page, address)
             browser.close()
 
 
@@ -80,21 +85,37 @@ def terminal(folder: Path) -> None:
     (PICTURES / "terminal.svg").write_text(svg, encoding="utf-8", newline="\n")
 
 
-def desk(page: Page, folder: Path) -> None:
-    """Photograph the first exhibit of the case in the browser; the server is ended afterwards."""
-    command = [sys.executable, "-m", "mdclaims", "serve", "--case", "spring-check", "--port", "0"]
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[str]:
+    """Start a server in a folder, give its address, and end it."""
+    command = [sys.executable, "-m", "mdclaims", "serve", "--port", "0", *options]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:  # noqa: S603
         try:
             found = re.search(r"http://\S+", server.stderr.readline() if server.stderr else "")
             if found is None:
                 raise SystemExit("mdclaims serve did not say where it is")
-            page.goto(found[0])
-            page.get_by_label("Your name").fill("A. Name")
-            page.get_by_role("button", name="Keep").click()
-            page.get_by_text("Look at the next one").click()
-            photograph(page, page.url, "desk.png")
+            yield found[0]
         finally:
             server.terminate()
+
+
+def desk(page: Page, address: str) -> None:
+    """Photograph the first exhibit of a case."""
+    page.goto(address)
+    page.get_by_label("Your name").fill("A. Name")
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_text("Look at the next one").click()
+    photograph(page, page.url, "desk.png")
+
+
+def editor(page: Page, address: str) -> None:
+    """Photograph the sample draft with its first mark chosen."""
+    page.goto(address, wait_until="networkidle")
+    page.locator("#box").click()
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("F8")
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=str(PICTURES / "editor.png"), animations="disabled")
 
 
 def photograph(page: Page, address: str, name: str) -> None:
