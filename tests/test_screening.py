@@ -438,3 +438,22 @@ def test_without_suggestions_all_else_is_the_same():
     assert any(finding.suggestions for finding in plain.findings)
     assert bare.findings == tuple(replace(finding, suggestions=()) for finding in plain.findings)
     assert bare.sentences == plain.sentences
+
+
+@pytest.mark.parametrize(
+    ("html", "treatments", "priority"),
+    [
+        ("<title>Laser therapy</title><p>[e90] It always works.", ("Laser therapy",), "high"),
+        ("<title>Laser therapy</title><p>[e90] It works.", (), "info"),  # not strong: the page's subject is no claim
+        ("<title>Laser therapy</title><p>We use shockwave. [e90] It always works.", ("shockwave",), "high"),
+        ("<title>Laser therapy</title><p>[e90] It always works, unlike surgery.", ("Laser therapy",), "high"),
+        ("<title>Our team</title><p>We use shockwave.<p>[e90] It always works.", (), "info"),  # of another paragraph
+        ("<title>Our team</title><p>Laser? [e90] It always works. We use shockwave.", ("Laser",), "high"),
+    ],
+)
+def test_a_strong_claim_is_about_the_treatment_named_before_it(html, treatments, priority):
+    screener = stub_screener()
+    result = screener.screen_page(read_bytes(html.encode(), source="a.html", format="html"))
+    (finding,) = [found for found in result.findings if found.label == EFFICACY]
+    assert finding.attributes.treatments == treatments
+    assert finding.priority == priority

@@ -22,7 +22,17 @@ from mdclaims.findings.findings import (
 )
 from mdclaims.findings.qualifiers import nearest_qualifiers
 from mdclaims.findings.rule_book import Carried, Hit, PageTerms, rule_book
-from mdclaims.findings.stance import CLAIMS, attributes, only_described, only_noted, priority, reason
+from mdclaims.findings.stance import (
+    CLAIMS,
+    Attributes,
+    attributes,
+    lacks_treatment,
+    only_described,
+    only_noted,
+    priority,
+    reason,
+    with_treatments_before,
+)
 from mdclaims.findings.wording import Suggestion, own_wording, questions_for, quoted_spans, shared_wording
 from mdclaims.labels import LABELS, label_info
 from mdclaims.language.cues import Cue, own_matcher, shared_matcher
@@ -201,6 +211,7 @@ class Screener:
         qualifiers = nearest_qualifiers(sentences, kinds, claims)
         headings = {path: [cue for text in path for cue in known[text]] for path in paths}
         facts = {n: attributes(known[sentences[n].text], headings[sentences[n].block.heading_path]) for n in claims}
+        facts |= self._with_treatments_before(sentences, lines, facts)
         told: dict[tuple[int, str], Carried] = {}
         for n, label in places:
             stance = judgement.stances[label][n] if label in judgement.stances else None
@@ -213,6 +224,18 @@ class Screener:
                 reported=label in self.settings.labels,
             )
         return known, told
+
+    def _with_treatments_before(
+        self, sentences: Sequence[Sentence], lines: Lines, facts: Mapping[int, Attributes]
+    ) -> dict[int, Attributes]:
+        """Return anew what is told of the strong claims that name no treatment: what stands before them may name it."""
+        lacking = [n for n, known in facts.items() if lacks_treatment(known)]
+        if not lacking:
+            return {}
+        titles = [sentence.text for sentence in sentences if sentence.block.kind == "title"]
+        before = {n: [*_before_in_block(sentences, n), *titles] for n in lacking}
+        cues = self._find_cues(lines, list(dict.fromkeys(text for texts in before.values() for text in texts)))
+        return {n: with_treatments_before(facts[n], [cues[text] for text in before[n]]) for n in lacking}
 
     def _with_label(
         self,
@@ -391,6 +414,15 @@ class _Memory:
             scores=np.array([row for row, _ in found]).reshape(len(inputs), len(LABELS)),
             stances={label: [chosen[n] for _, chosen in found] for n, label in enumerate(labels)},
         )
+
+
+def _before_in_block(sentences: Sequence[Sentence], n: int) -> Iterator[str]:
+    """Yield the texts before a sentence in its block, the nearest first."""
+    for m in range(n - 1, -1, -1):
+        sentence = sentences[m]
+        if sentence.block.index != sentences[n].block.index:
+            return
+        yield sentence.text
 
 
 def _moved(cues: Sequence[Cue], by: int) -> tuple[Cue, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -63,7 +63,8 @@ class Attributes:
     serious : bool
         A condition for which people should see a doctor stands in the sentence or its headings.
     treatments, conditions : tuple of str
-        Named in the sentence or, if none is, in its headings; as written there.
+        Named in the sentence or, if none is, in its headings; as written there. A strong claim that names no treatment
+        has those of the text before it, see `with_treatments_before`.
     """
 
     strength: str
@@ -89,9 +90,27 @@ def attributes(sentence: Sequence[Cue], headings: Sequence[Cue]) -> Attributes:
         about="rival" if "rival_failure" in names else "own",
         testimonial="testimonial" in names,
         serious="serious_condition" in names or any(cue.name == "serious_condition" for cue in headings),
-        treatments=_named(_offered(sentence), "treatment_") or _named(_offered(headings), "treatment_"),
+        treatments=_treatments(sentence) or _treatments(headings),
         conditions=_named(sentence, "condition_") or _named(headings, "condition_"),
     )
+
+
+def lacks_treatment(facts: Attributes) -> bool:
+    """Return whether a claim is strong and names no treatment: "Pain gone in three visits, guaranteed"."""
+    return not facts.treatments and _is_strong(facts)
+
+
+def with_treatments_before(facts: Attributes, before: Iterable[Sequence[Cue]]) -> Attributes:
+    """Return what is told of a claim with the treatments of the first text before it that names one.
+
+    `before` holds the cues of the texts, the nearest first, the page's title last: a page about shockwave therapy need
+    not say the words again in each sentence.
+    """
+    return replace(facts, treatments=next(filter(None, map(_treatments, before)), ()))
+
+
+def _treatments(cues: Sequence[Cue]) -> tuple[str, ...]:
+    return _named(_offered(cues), "treatment_")
 
 
 # What is compared with begins at most so many characters behind a comparison.
