@@ -103,6 +103,9 @@ def id_of(case, **columns):
 def test_deciding_with_the_keyboard_alone(served, browser):
     case, base = served
     desk = Desk(browser, base)
+    desk.open("/case/next")
+    desk.page.keyboard.press("u")
+    assert desk.page.evaluate("document.activeElement.id") == "reviewer"  # nobody decides without a name
     desk.open("/")
     desk.name("Ada Ö.")
     desk.open("/case/next")

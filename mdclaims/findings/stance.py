@@ -79,7 +79,7 @@ class Attributes:
 
 def attributes(sentence: Sequence[Cue], headings: Sequence[Cue]) -> Attributes:
     """Return what the cues of a sentence and of its headings tell of a claim."""
-    names = {cue.name for cue in sentence}
+    names = {cue.name for cue in _asserted(sentence)}
     strength = (
         "absolute" if names & {"absolute", "cure"} else "hedged" if names & {"hedge", "effect_limit"} else "plain"
     )
@@ -113,6 +113,23 @@ def _treatments(cues: Sequence[Cue]) -> tuple[str, ...]:
     return _named(_offered(cues), "treatment_")
 
 
+# A word is denied by a "not" that ends at most so many characters before it: "does not cure", "no such guarantee" is
+# too far, and so is "not only cures".
+_DENIAL_REACH = 5
+
+
+def _asserted(cues: Sequence[Cue]) -> Sequence[Cue]:
+    """Return the cues without cures and absolutes that are denied ("does not cure", "not guaranteed")."""
+    denials = [cue.end for cue in cues if cue.name == "negation"]
+    if not denials:
+        return cues
+    return [
+        cue
+        for cue in cues
+        if cue.name not in {"absolute", "cure"} or not any(0 <= cue.start - end <= _DENIAL_REACH for end in denials)
+    ]
+
+
 # What is compared with begins at most so many characters behind a comparison.
 _COMPARISON_REACH = 20
 
@@ -132,18 +149,22 @@ def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
     return tuple(text for name, text in found.items() if not any(name in other and name != other for other in found))
 
 
-def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue], *, quoted: bool) -> str | None:
+def only_noted(
+    label: str, stance: str | None, score: float, cues: Sequence[Cue], *, words: int, quoted: bool
+) -> str | None:
     """Return why a finding is only noted although its stance puts it forward, as the end of its reason; else None.
 
     `FAINT` if it is not clear, and has no phrase of its label's cue lists, nor a condition as what a treatment is for:
     a name under a heading that promises, a step between two claims. `QUOTED` for wording about people in a quotation:
-    it is theirs who said it. What demeans people is always told.
+    it is theirs who said it. What demeans people is always told, but for a few `words` without such a phrase, which
+    demean nobody by themselves ("Name").
     """
     if stance == "demeans":
-        return None
-    if label == "stigma_framing" and quoted:
+        if words >= SHORT:
+            return None
+    elif label == "stigma_framing" and quoted:
         return QUOTED
-    if score >= CLEAR:
+    elif score >= CLEAR:
         return None
     labels = _labels_of_cues()
     is_worded = any(
@@ -266,6 +287,7 @@ def reason(
         return f"{said} ({words})" if words else said
     if stance is not None and stance not in label_info()[label].forward:
         return said
+    cues = _asserted(cues)
     parts = ["says that something else fails" if facts.about == "rival" and stance == "promotes" else said]
     if "cure" in {cue.name for cue in cues}:
         parts.append(f"promises an end of it ({_quoted(cues, {'cure'})})")

@@ -10,8 +10,10 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   const target = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
-  if (!target || target.disabled) return;
+  if (!target) return;
   event.preventDefault();
+  // Nobody decides without a name: the key leads to where it is asked for.
+  if (target.disabled) return document.getElementById("reviewer")?.focus();
   if (["TEXTAREA", "SELECT"].includes(target.tagName)) target.focus();
   else target.click();
 });
