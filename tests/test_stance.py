@@ -191,7 +191,7 @@ def test_reasons_quote_the_words():
 
 def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
     def noted(label, stance, score, text):
-        return only_noted(label, stance, score, cues(text), words=len(text.split()), quoted=False)
+        return only_noted(label, stance, score, cues(text), quoted=False)
 
     assert noted(EFFICACY, "promotes", CLEAR - 0.01, "A chair by the door.") == FAINT
     assert noted(EFFICACY, "promotes", CLEAR, "A chair by the door.") is None
@@ -200,9 +200,6 @@ def test_what_is_not_clear_and_in_none_of_the_usual_words_is_only_noted():
     # A word of another label does not count.
     assert noted(SAFETY, "reassures", 0.5, "It eases pain.") == FAINT
     assert noted(STIGMA, "demeans", 0.5, "A chair by the door.") is None
-    # A field of a form demeans nobody, however sure the model is; a slur does in one word.
-    assert noted(STIGMA, "demeans", 0.99, "Name") == FAINT
-    assert noted(STIGMA, "demeans", 0.5, "Junkies.") is None
 
 
 @pytest.mark.parametrize(
@@ -296,10 +293,10 @@ def made(text, kind="paragraph"):
 
 def test_wording_about_people_in_a_quotation_is_only_noted():
     words = cues("I was suffering from gout.")
-    assert only_noted(STIGMA, "wording", 0.99, words, words=5, quoted=True) == QUOTED
-    assert only_noted(STIGMA, "wording", 0.99, words, words=5, quoted=False) is None
-    assert only_noted(STIGMA, "demeans", 0.99, words, words=5, quoted=True) is None
-    assert only_noted(EFFICACY, "promotes", 0.99, words, words=5, quoted=True) is None
+    assert only_noted(STIGMA, "wording", 0.99, words, quoted=True) == QUOTED
+    assert only_noted(STIGMA, "wording", 0.99, words, quoted=False) is None
+    assert only_noted(STIGMA, "demeans", 0.99, words, quoted=True) is None
+    assert only_noted(EFFICACY, "promotes", 0.99, words, quoted=True) is None
 
 
 def test_what_is_only_noted_is_for_information_and_says_why():

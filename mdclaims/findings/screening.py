@@ -291,8 +291,7 @@ class Screener:
         """Return why a finding is only noted although its stance puts it forward; None if it is not."""
         if entry.stance is not None and entry.stance not in label_info()[entry.label].forward:
             return None
-        words = len(sentence.text.split())
-        noted = only_noted(entry.label, entry.stance, score, cues, words=words, quoted=sentence.quoted)
+        noted = only_noted(entry.label, entry.stance, score, cues, quoted=sentence.quoted)
         if noted is None and self.settings.mode == "edit" and entry.label in CLAIMS and entry.attributes is not None:
             noted = only_described(entry.label, sentence, score, cues, entry.attributes)
         return noted

@@ -149,22 +149,18 @@ def _named(cues: Iterable[Cue], prefix: str) -> tuple[str, ...]:
     return tuple(text for name, text in found.items() if not any(name in other and name != other for other in found))
 
 
-def only_noted(
-    label: str, stance: str | None, score: float, cues: Sequence[Cue], *, words: int, quoted: bool
-) -> str | None:
+def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue], *, quoted: bool) -> str | None:
     """Return why a finding is only noted although its stance puts it forward, as the end of its reason; else None.
 
     `FAINT` if it is not clear, and has no phrase of its label's cue lists, nor a condition as what a treatment is for:
     a name under a heading that promises, a step between two claims. `QUOTED` for wording about people in a quotation:
-    it is theirs who said it. What demeans people is always told, but for a few `words` without such a phrase, which
-    demean nobody by themselves ("Name").
+    it is theirs who said it. What demeans people is always told.
     """
     if stance == "demeans":
-        if words >= SHORT:
-            return None
-    elif label == "stigma_framing" and quoted:
+        return None
+    if label == "stigma_framing" and quoted:
         return QUOTED
-    elif score >= CLEAR:
+    if score >= CLEAR:
         return None
     labels = _labels_of_cues()
     is_worded = any(
