@@ -19,6 +19,7 @@ from mdclaims.findings.stance import (
     Attributes,
     attributes,
     only_described,
+    only_named,
     only_noted,
     priority,
     reason,
@@ -304,3 +305,33 @@ def test_what_is_only_noted_is_for_information_and_says_why():
     assert priority(EFFICACY, "promotes", named, None) == "normal"
     assert priority(EFFICACY, "promotes", named, None, noted=FAINT) == "info"
     assert reason(EFFICACY, "promotes", named, None, [], noted=FAINT) == f"says that it works, {FAINT}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("Glaucoma surgery", "heading", PURPOSE),
+        ("Glaucoma surgery", "link", PURPOSE),
+        ("Glaucoma surgery", "list_item", None),  # what stands above it may promise it
+        ("Glaucoma surgery restores sight", "heading", None),
+        ("Always glaucoma surgery", "heading", None),
+        ("Glaucoma surgery for 90% of patients", "button", None),
+    ],
+)
+def test_a_name_in_a_heading_or_menu_is_only_named(text, kind, expected):
+    assert only_named(EFFICACY, made(text, kind), cues(text), facts(text)) == expected
+    assert only_named(SAFETY, made(text, kind), cues(text), facts(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("Name", "other", FAINT),
+        ("Other", "button", FAINT),
+        ("Name", "paragraph", None),
+        ("Addicts", "other", None),
+        ("Those who let themselves go", "other", None),
+    ],
+)
+def test_a_field_of_a_form_demeans_nobody(text, kind, expected):
+    assert only_named(STIGMA, made(text, kind), cues(text), None) == expected

@@ -28,6 +28,7 @@ from mdclaims.findings.stance import (
     attributes,
     lacks_treatment,
     only_described,
+    only_named,
     only_noted,
     priority,
     reason,
@@ -294,7 +295,7 @@ class Screener:
         noted = only_noted(entry.label, entry.stance, score, cues, quoted=sentence.quoted)
         if noted is None and self.settings.mode == "edit" and entry.label in CLAIMS and entry.attributes is not None:
             noted = only_described(entry.label, sentence, score, cues, entry.attributes)
-        return noted
+        return noted or only_named(entry.label, sentence, cues, entry.attributes)
 
     def _advice(
         self,

@@ -171,6 +171,30 @@ def only_noted(label: str, stance: str | None, score: float, cues: Sequence[Cue]
     return None if is_worded else FAINT
 
 
+def only_named(label: str, sentence: Sentence, cues: Sequence[Cue], facts: Attributes | None) -> str | None:
+    """Return why a finding is a mere name, as the end of its reason; None if it is none. In every mode.
+
+    `PURPOSE` for an efficacy claim of a heading, link, button or menu without a word of effect: "Glaucoma surgery" says
+    what is done there. Absolutes, cures and figures are told. `FAINT` for wording about people in one or two words of a
+    form or a menu without a phrase of its cue lists: "Name", "Other".
+    """
+    in_menu = sentence.block.region == "nav"
+    words = _WORD.findall(sentence.text.casefold())
+    names = {cue.name for cue in cues}
+    if label == "stigma_framing" and (in_menu or sentence.block.kind in _FIELDS) and len(words) <= _FIELD_WORDS:
+        labels = _labels_of_cues()
+        return None if any(labels.get(name) == label for name in names) else FAINT
+    if label != "efficacy_claim" or not (in_menu or sentence.block.kind in _NAMES) or facts is None:
+        return None
+    if facts.strength == "absolute" or facts.quantified or _says_effect(words, names):
+        return None
+    return PURPOSE
+
+
+def _says_effect(words: Iterable[str], names: set[str]) -> bool:
+    return bool(names & _effect_lists()) or _told_words()["effect"].has_any(words)
+
+
 def only_described(label: str, sentence: Sentence, score: float, cues: Sequence[Cue], facts: Attributes) -> str | None:
     """Return why a claim that is put forward is no news to its editor, as the end of its reason; else None.
 
@@ -195,12 +219,16 @@ def only_described(label: str, sentence: Sentence, score: float, cues: Sequence[
     is_caption = sentence.block.kind in _CAPTIONS and not sentence.text.rstrip().endswith(_CLOSING)
     if is_caption and len(words) < SHORT:
         return FRAGMENT
-    if not (names & _effect_lists() or _told_words()["effect"].has_any(words)):
+    if not _says_effect(words, names):
         return PURPOSE
     return UNCLEAR if score < CLEAR and not facts.serious else None
 
 
 _WORD = re.compile(r"\w+")
+_NAMES = frozenset({"heading", "link", "button"})
+# What a form asks for is read as "other"; so are footnotes, which have more words.
+_FIELDS = frozenset({"button", "other"})
+_FIELD_WORDS = 2
 _CAPTIONS = frozenset({"heading", "paragraph", "caption"})
 _CLOSING = (".", "!", "?", "…")
 # A text without a full stop that has as many commas is a list of search words, not a sentence.
